@@ -1,0 +1,26 @@
+/**
+ * Node 20 cannot read a TypeScript configuration by itself: ts-node loads this one file, without checking its types.
+ *
+ * @jest-config-loader ts-node
+ * @jest-config-loader-options {"transpileOnly": true}
+ */
+import type { Config } from 'jest';
+
+const config: Config = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/tests'],
+  testMatch: ['**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  // Sources import './x.js', as Node wants it; under ts-jest the file is './x.ts'.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: {
+    // Types are checked by `npm run typecheck` before jest starts: ts-jest reports none in ESM mode.
+    '^.+\\.ts$': ['ts-jest', { useESM: true, diagnostics: false }],
+  },
+  // v8 coverage reports branches as taken that were not.
+  coverageProvider: 'babel',
+  collectCoverageFrom: ['src/**/*.ts', '!src/**/index.ts'],
+  testTimeout: 15_000,
+};
+
+export default config;

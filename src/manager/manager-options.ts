@@ -1,0 +1,134 @@
+import type { Clock } from '../ports/clock.js';
+import type { Logger } from '../ports/logger.js';
+import type { RetryPolicy } from '../task/retry-policy.js';
+import type { Run } from '../task/run.js';
+import type { RunStatus } from '../task/status.js';
+import type { AnyTask, RunHooks } from '../task/task.js';
+
+/** How long ended runs are kept, and how many of them. What is older or more goes, oldest first. */
+export interface RetentionOptions {
+  /** How long a completed or cancelled run is kept after its end. Default one hour. */
+  readonly keepResultMs?: number;
+  /** How many completed and cancelled runs are kept. Default 10,000. */
+  readonly maxFinished?: number;
+  /** How long a failed run is kept after its end. Default seven days. */
+  readonly keepFailedMs?: number;
+  /** How many failed runs are kept. Default 10,000. */
+  readonly maxFailed?: number;
+  /** How long an idempotency key, and the run it belongs to, is kept after the start. Default 24 hours. */
+  readonly keepKeyMs?: number;
+  /** How many idempotency keys are kept. A start with a further key is refused with `QUEUE_FULL`. Default 100,000. */
+  readonly maxKeys?: number;
+}
+
+/** What a `TaskManager` is made with. */
+export interface ManagerOptions extends RunHooks {
+  /** The tasks that can be started by name. `start(task, …)` registers its task by itself. */
+  readonly tasks?: readonly AnyTask[];
+  /** How many handlers are at work at once, over all tasks: at least 1, or `Infinity`. Default 64. */
+  readonly concurrency?: number;
+  /** How many runs may wait; one more is refused with `QUEUE_FULL`: at least 1, or `Infinity`. Default 100,000. */
+  readonly queueLimit?: number;
+  /** How long a cancelled handler may go on before its run ends without it. Default 10,000 ms. */
+  readonly graceMs?: number;
+  readonly retention?: RetentionOptions;
+  /** Where hooks that throw, abandoned handlers and the like are reported. Nowhere unless given. */
+  readonly logger?: Logger;
+  /** For tests: where every time and timer comes from. The computer's clock unless given. */
+  readonly clock?: Clock;
+  /** For tests: draws jitter. `Math.random` unless given. */
+  readonly random?: () => number;
+}
+
+/** What becomes of a start whose id is active, that is, whose run or handler has not ended. */
+export type IfActive = 'error' | 'return' | 'replace';
+
+/** What a run may be started with. */
+export interface StartOptions {
+  /** The run's id; made by the manager, sortable by time, unless given. */
+  readonly id?: string;
+  /**
+   * `'error'` (default): refused with `RUN_CONFLICT`. `'return'`: the handle of the active run. `'replace'`: cancels
+   * it, waits until its id is free, at most the manager's `graceMs`, and starts.
+   */
+  readonly ifActive?: IfActive;
+  /** -1000 to 1000; higher goes first. The task's unless given. */
+  readonly priority?: number;
+  /** Begins this much later: 0 to ten years. */
+  readonly delayMs?: number;
+  /** A run that has not begun, or waits for another attempt, this long after its start fails with `QUEUE_EXPIRED`. */
+  readonly expiresInMs?: number;
+  /** A second start with the same key, task, input and options gives the first one's run; anything other is `KEY_REUSED`. */
+  readonly idempotencyKey?: string;
+  /** At most 16. */
+  readonly tags?: readonly string[];
+  /** Whose run it is: a name for the application's own use. Idempotency keys are kept apart by it. */
+  readonly owner?: string;
+}
+
+/** What an ad-hoc function may be started with: it has no task to say so. */
+export interface AdHocOptions extends Omit<StartOptions, 'id'> {
+  readonly queue?: string;
+  readonly retry?: RetryPolicy;
+  readonly softLimitMs?: number;
+  readonly hardLimitMs?: number;
+}
+
+/** Which runs `list` gives. */
+export interface ListQuery {
+  readonly status?: readonly RunStatus[];
+  /** A task's name. */
+  readonly task?: string;
+  readonly tag?: string;
+  /** Only runs of this owner. */
+  readonly owner?: string;
+  /** Only failed runs that were not redriven: the dead letters. */
+  readonly deadLetters?: boolean;
+  /** 1 to 200, default 50. */
+  readonly limit?: number;
+  /** A `nextCursor` of an earlier page of the same query. */
+  readonly cursor?: string;
+}
+
+/** A page of runs, newest first. It may hold fewer than `limit`; only a missing `nextCursor` is the end. */
+export interface RunPage {
+  readonly items: readonly Run[];
+  readonly nextCursor?: string;
+}
+
+/** How many runs there are, by status. */
+export type StatusCounts = Readonly<Record<RunStatus, number>>;
+
+/** What `counts` gives. */
+export interface ManagerCounts {
+  /** Over all tasks and ad-hoc functions. */
+  readonly total: StatusCounts;
+  /** By the task's name; ad-hoc functions are under `''`. */
+  readonly tasks: Readonly<Record<string, StatusCounts>>;
+  /** Handlers that hold a slot now, abandoned ones included. */
+  readonly atWork: number;
+  /** Of these, handlers whose run or attempt has ended without them. */
+  readonly abandoned: number;
+  /** Progress, logs and results that came after their run or attempt had ended, since the manager was made. */
+  readonly dropped: number;
+}
+
+/** What `close` left. */
+export interface CloseReport {
+  /** Runs that ended by themselves after `close` was called. */
+  readonly completed: number;
+  /** Runs that were at work when the grace was over, and were stopped or ended without their handler. */
+  readonly interrupted: number;
+  /** Runs that were waiting: kept on a durable backend, cancelled in memory. */
+  readonly waiting: number;
+  /** Handlers that are still at work. */
+  readonly abandoned: number;
+}
+
+/** What a queue is doing. */
+export interface QueueInfo {
+  readonly name: string;
+  readonly paused: boolean;
+  /** Runs that are `queued` in it. */
+  readonly queued: number;
+}

@@ -1,0 +1,159 @@
+import { checkDuration, checkInteger, checkName, checkOptions, checkPriority, show } from './checks.js';
+import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from './retry-policy.js';
+import type { Run } from './run.js';
+import type { StandardSchema } from './standard-schema.js';
+import type { TaskContext } from './task-context.js';
+
+/** At most `count` attempts begin within any `perMs` milliseconds; the others wait. */
+export interface RateLimit {
+  /** 1 to 100,000. */
+  readonly count: number;
+  /** 1 ms to one day. */
+  readonly perMs: number;
+}
+
+/** What bounds each attempt of a task, and all of them together. */
+export interface TaskLimits {
+  /** How many handlers of this task are at work at once in this process. No limit but the manager's unless given. */
+  readonly concurrency?: number;
+  readonly rate?: RateLimit;
+  /** After so long from its start the attempt's signal aborts with a `TimeLimitError`; what the handler does then decides. */
+  readonly softLimitMs?: number;
+  /** After so long from its start the attempt has failed with `TIME_LIMIT`, whatever its handler does. */
+  readonly hardLimitMs?: number;
+}
+
+/** Called after a run has ended. One that throws or rejects is logged and changes nothing. */
+export interface RunHooks {
+  /** After every final status. */
+  readonly onSettled?: (run: Run) => unknown;
+  /** After `failed`, with what the last attempt threw; before `onSettled`. */
+  readonly onFailed?: (run: Run, error: unknown) => unknown;
+}
+
+/** Does the work. May be asynchronous; what it returns is the run's result, what it throws fails the attempt. */
+export type TaskHandler<Output, Result> = (input: Output, ctx: TaskContext) => Result | PromiseLike<Result>;
+
+/** What {@link defineTask} takes. */
+export interface TaskDefinition<Input, Output, Result> extends RunHooks {
+  readonly name: string;
+  /** Any Standard Schema (zod, valibot, arktype …). Without one, every input is taken as it is. */
+  readonly input?: StandardSchema<Input, Output>;
+  /** Where its runs wait. Default `'default'`. */
+  readonly queue?: string;
+  /** The priority of runs that name none: -1000 to 1000, higher goes first. Default 0. */
+  readonly priority?: number;
+  /** One attempt unless given. */
+  readonly retry?: RetryPolicy;
+  readonly limits?: TaskLimits;
+  readonly handler: TaskHandler<Output, Result>;
+}
+
+/** Any task, whatever it takes and returns: what lists of tasks hold. */
+export interface AnyTask {
+  readonly name: string;
+}
+
+declare const types: unique symbol;
+
+/** A task that was defined with {@link defineTask}. `Input` is what `start` takes, `Result` what a run resolves with. */
+export interface Task<in Input, out Result> extends AnyTask {
+  /** Never there at run time: carries the types. */
+  readonly [types]?: (input: Input) => Result;
+}
+
+/** A {@link TaskDefinition} that was checked, with every default filled in. */
+export interface ResolvedTask {
+  readonly name: string;
+  readonly input: StandardSchema | undefined;
+  readonly queue: string;
+  readonly priority: number;
+  readonly retry: ResolvedRetryPolicy;
+  readonly limits: TaskLimits;
+  readonly hooks: RunHooks;
+  readonly handler: TaskHandler<unknown, unknown>;
+}
+
+/** What each task means. Kept beside the task, so that the object a user holds has nothing to tamper with. */
+const definitions = new WeakMap<AnyTask, ResolvedTask>();
+
+const KNOWN = ['name', 'input', 'queue', 'priority', 'retry', 'limits', 'handler', 'onSettled', 'onFailed'];
+const KNOWN_LIMITS = ['concurrency', 'rate', 'softLimitMs', 'hardLimitMs'];
+
+/**
+ * Defines a task: named, typed, validated, ready to be started by any number of managers.
+ *
+ * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range; the message says what
+ * was expected.
+ */
+export function defineTask<Result, Input = unknown, Output = Input>(
+  definition: TaskDefinition<Input, Output, Result>,
+): Task<Input, Result> {
+  checkOptions('a task', definition, KNOWN);
+  const { name, input, queue = 'default', priority = 0, retry, limits = {}, handler, onSettled, onFailed } = definition;
+  checkName("a task's name", name);
+  checkSchema(input);
+  checkFunction('handler', handler);
+  for (const [what, hook] of Object.entries({ onSettled, onFailed })) if (hook !== undefined) checkFunction(what, hook);
+  const task: Task<Input, Result> = Object.freeze({ name });
+  definitions.set(task, {
+    name,
+    input,
+    queue: checkName("a task's queue", queue),
+    priority: checkPriority(priority),
+    retry: resolveRetryPolicy(retry),
+    limits: resolveLimits(limits),
+    hooks: { ...(onSettled && { onSettled }), ...(onFailed && { onFailed }) },
+    // Its input was parsed by the task's own schema, which TypeScript cannot see from here.
+    handler: handler as TaskHandler<unknown, unknown>,
+  });
+  return task;
+}
+
+/**
+ * What a task was defined as.
+ *
+ * @throws {TypeError} when `task` was not made by {@link defineTask}.
+ */
+export function resolveTask(task: AnyTask): ResolvedTask {
+  const resolved = typeof task === 'object' && (task as AnyTask | null) !== null ? definitions.get(task) : undefined;
+  if (resolved) return resolved;
+  throw new TypeError(`a task must be made by defineTask(); got ${show(task)}`);
+}
+
+/**
+ * Checks time limits, concurrency and rate.
+ *
+ * @throws {TypeError|RangeError} when one is unknown, of the wrong type or out of range.
+ */
+export function resolveLimits(limits: TaskLimits): TaskLimits {
+  checkOptions('limits', limits, KNOWN_LIMITS);
+  const { concurrency, rate, softLimitMs, hardLimitMs } = limits;
+  if (concurrency !== undefined) checkInteger('limits.concurrency', concurrency, { min: 1 });
+  if (softLimitMs !== undefined) checkDuration('limits.softLimitMs', softLimitMs, { min: 1 });
+  if (hardLimitMs !== undefined) checkDuration('limits.hardLimitMs', hardLimitMs, { min: 1 });
+  if (softLimitMs !== undefined && hardLimitMs !== undefined && softLimitMs > hardLimitMs) {
+    throw new RangeError(`limits.softLimitMs (${softLimitMs}) must not be above limits.hardLimitMs (${hardLimitMs})`);
+  }
+  if (rate !== undefined) {
+    checkOptions('limits.rate', rate, ['count', 'perMs']);
+    checkInteger('limits.rate.count', rate.count, { min: 1, max: 100_000 });
+    checkDuration('limits.rate.perMs', rate.perMs, { min: 1, max: 86_400_000 });
+  }
+  return { ...limits };
+}
+
+function checkSchema(schema: unknown): void {
+  if (schema === undefined) return;
+  const standard: unknown = isObject(schema) ? Reflect.get(schema, '~standard') : undefined;
+  if (isObject(standard) && typeof Reflect.get(standard, 'validate') === 'function') return;
+  throw new TypeError(`a task's input must be a Standard Schema, for example z.object({ … }); got ${show(schema)}`);
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function checkFunction(what: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`${what} must be a function; got ${show(value)}`);
+}
