@@ -1,0 +1,190 @@
+import { existsSync, statSync } from 'node:fs';
+import { join, posix } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { installPackage, readManifest, type InstalledPackage } from './installed-package.js';
+
+const root = join(import.meta.dirname, '../..');
+const { exports: entries } = await readManifest(join(root, 'package.json'));
+const subpaths = Object.keys(entries).filter((subpath) => !subpath.endsWith('.json'));
+
+/** Installing asks the registry. */
+const SLOW_MS = 180_000;
+
+let installed: InstalledPackage;
+
+beforeAll(async () => {
+  installed = await installPackage();
+}, SLOW_MS);
+
+afterAll(() => installed.remove());
+
+describe('the tarball', () => {
+  it('holds the built modules, their types and maps, and what a reader needs', () => {
+    const expected = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+(\.js|\.d\.ts|\.js\.map))$/;
+    expect(installed.files.filter((path) => !expected.test(path))).toEqual([]);
+    expect(installed.files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']));
+  });
+
+  it('holds no tests, no examples and no data', () => {
+    expect(installed.files.filter((path) => /(^|\/)(tests?|examples|bench|data)\/|\.test\./.test(path))).toEqual([]);
+  });
+
+  it('has every file that package.json points at', () => {
+    const targets = Object.values(installed.manifest.exports).flatMap((entry) =>
+      typeof entry === 'string' ? [entry] : Object.values(entry),
+    );
+    const all = [...targets, ...Object.values(installed.manifest.bin)].map((path) => path.replace('./', ''));
+    expect(all.filter((path) => !installed.files.includes(path))).toEqual([]);
+  });
+
+  it('has no source map that points nowhere', async () => {
+    const lost: string[] = [];
+    for (const path of installed.files.filter((name) => name.endsWith('.map'))) {
+      const map = JSON.parse(await installed.read(path)) as { sources: string[]; sourcesContent?: (string | null)[] };
+      map.sources.forEach((source, index) => {
+        const inside = posix.join(posix.dirname(path), source);
+        if (!map.sourcesContent?.[index] && !installed.files.includes(inside)) lost.push(`${path}: ${source}`);
+      });
+    }
+    expect(lost).toEqual([]);
+  });
+
+  it('has no module that names a map which is not there', async () => {
+    const lost: string[] = [];
+    for (const path of installed.files.filter((name) => name.endsWith('.js'))) {
+      const map = /^\/\/# sourceMappingURL=(.+)$/m.exec(await installed.read(path))?.[1];
+      if (map !== undefined && !installed.files.includes(posix.join(posix.dirname(path), map))) lost.push(path);
+    }
+    expect(lost).toEqual([]);
+  });
+
+  it('has a command that the shell can start', async () => {
+    for (const [name, path] of Object.entries(installed.manifest.bin)) {
+      expect(await installed.read(path)).toMatch(/^#!\/usr\/bin\/env node\n/);
+      const link = join(installed.folder, '../.bin', name);
+      expect(existsSync(link) && (statSync(link).mode & 0o111) !== 0).toBe(true);
+    }
+  });
+});
+
+describe.each(subpaths)('the subpath %s', (subpath) => {
+  const name = posix.join('errand', subpath);
+
+  it('is imported alone, without a warning', async () => {
+    const program = `const module = await import('${name}'); console.log(Object.keys(module).length > 0);`;
+    expect(await installed.node(['--input-type=module', '-e', program])).toEqual({
+      code: 0,
+      stdout: 'true\n',
+      stderr: '',
+    });
+  });
+
+  it('is loaded by require(), without a warning', async () => {
+    const program = `console.log(Object.keys(require('${name}')).length > 0);`;
+    expect(await installed.node(['--input-type=commonjs', '-e', program])).toEqual({
+      code: 0,
+      stdout: 'true\n',
+      stderr: '',
+    });
+  });
+
+  it('has types that hold under strict settings, for import and for require', async () => {
+    const folder = `types${subpath.slice(1)}`;
+    await installed.write(`${folder}/esm.mts`, `import * as all from '${name}';\nexport const names: object = all;\n`);
+    await installed.write(`${folder}/cjs.cts`, `import all = require('${name}');\nexport const names: object = all;\n`);
+    expect(await compile([`${folder}/esm.mts`, `${folder}/cjs.cts`])).toEqual({ code: 0, stdout: '', stderr: '' });
+  }, 60_000);
+});
+
+describe('the package', () => {
+  it('is imported without any package but p-limit', async () => {
+    await installed.write('hooks.mjs', HOOKS);
+    await installed.write(
+      'watch.mjs',
+      `import { register } from 'node:module';\nregister('./hooks.mjs', import.meta.url);\n`,
+    );
+    const { code, stdout } = await installed.node([
+      '--import=./watch.mjs',
+      '--input-type=module',
+      '-e',
+      `import 'errand';`,
+    ]);
+    expect(code).toBe(0);
+    const loaded = new Set([...stdout.matchAll(/\/node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\//g)].map(([, name]) => name));
+    // yocto-queue is what p-limit itself is made of.
+    expect([...loaded].filter((name) => !['errand', 'p-limit', 'yocto-queue'].includes(String(name)))).toEqual([]);
+    expect([...loaded]).toContain('errand');
+  });
+
+  it('shows its package.json', async () => {
+    const { stdout } = await installed.node(['-p', `require('errand/package.json').version`]);
+    expect(stdout.trim()).toBe(installed.manifest.version);
+  });
+
+  it('keeps what is not exported to itself', async () => {
+    const { code, stderr } = await installed.node(['--input-type=module', '-e', `import 'errand/dist/index.js';`]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('ERR_PACKAGE_PATH_NOT_EXPORTED')]);
+  });
+
+  it('is used in TypeScript as the README shows, and catches a wrong use', async () => {
+    await installed.write('consumer.ts', CONSUMER);
+    expect(await compile(['consumer.ts'])).toEqual({ code: 0, stdout: '', stderr: '' });
+  }, 60_000);
+
+  it('does what it says when it is used in a project of its own', async () => {
+    const { code, stdout, stderr } = await installed.node(['--input-type=module', '-e', PROGRAM]);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'completed 42\n', stderr: '' });
+  });
+});
+
+/** Compiles files of the project with our compiler, with the checks of libraries on. */
+function compile(files: readonly string[]): ReturnType<InstalledPackage['node']> {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const settings = '--noEmit --strict --exactOptionalPropertyTypes --noUncheckedIndexedAccess --skipLibCheck false';
+  const target = '--module nodenext --target es2022 --lib es2023,esnext.disposable --types node --ignoreConfig';
+  return installed.node([tsc, ...settings.split(' '), ...target.split(' '), ...files]);
+}
+
+/** Prints the address of every module that is loaded. It runs on a thread of its own, where console.log comes too late. */
+const HOOKS = `
+import { writeSync } from 'node:fs';
+export async function resolve(specifier, context, next) {
+  const resolved = await next(specifier, context);
+  writeSync(1, resolved.url + '\\n');
+  return resolved;
+}
+`;
+
+const PROGRAM = `
+import { TaskManager, defineTask } from 'errand';
+const answer = defineTask({ name: 'answer', handler: async () => 42 });
+const manager = new TaskManager({ tasks: [answer] });
+const run = await manager.start(answer);
+console.log((await run.settled()).status, await run.result());
+await manager.close({ graceMs: 0 });
+`;
+
+const CONSUMER = `
+import { BatchProcessor, TaskManager, defineTask, retry, taskManager } from 'errand';
+
+const report = defineTask({ name: 'report', handler: (_input, ctx) => 'attempt ' + ctx.attempt.toFixed(0) });
+const manager = new TaskManager({ tasks: [report], concurrency: 2 });
+
+const run = await manager.start(report, undefined, { priority: 1, tags: ['nightly'] });
+export const text: string = await run.result();
+// @ts-expect-error -- the result is a string
+export const number: number = await run.result();
+// @ts-expect-error -- there is no such option
+await manager.start(report, undefined, { prio: 1 });
+
+const adHoc = await taskManager.start('ad-hoc', (ctx) => ctx.attempt);
+export const attempt: number = await adHoc.result();
+await adHoc.cancel('user left');
+
+const processor = new BatchProcessor({ batchSize: 10, maxConcurrent: 2 });
+const totals = await processor.process([1, 2, 3], (item) => item * 2, { keep: 'failed' });
+export const succeeded: number = totals.succeeded;
+export const once: number = await retry(() => 1, { maxAttempts: 2 });
+`;
