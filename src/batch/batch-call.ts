@@ -1,0 +1,223 @@
+import type { LimitFunction } from 'p-limit';
+import { TaskError } from '../task/errors.js';
+import { decideRetry } from '../task/retry-policy.js';
+import { LazyAbort } from '../timing/lazy-abort.js';
+import { AttemptContext, type BatchItem, type ItemHandler } from './batch-item.js';
+import type { ResolvedBatchOptions } from './batch-options.js';
+import { Breather } from './breather.js';
+import type { ItemSource } from './item-source.js';
+import { Linger } from './linger.js';
+import { openSource, type Items } from './open-source.js';
+import type { CancelledOutcome, Outcome, OutcomeSink } from './outcome.js';
+import { isThenable } from './thenable.js';
+import { WaitingItems } from './waiting-items.js';
+
+/** What a {@link BatchCall} works on, and with what. */
+export interface BatchCallSetup<T, R> {
+  readonly items: Items<T>;
+  readonly handler: ItemHandler<T, R>;
+  readonly signal: AbortSignal | undefined;
+  readonly options: ResolvedBatchOptions;
+  /** Shared by all calls on one processor. */
+  readonly limit: LimitFunction;
+  readonly sink: OutcomeSink<T, R>;
+  /** Called when one item, or the rest of them, has ended. Must not throw. */
+  readonly onEnded?: (total: number | undefined) => void;
+}
+
+/** A pass through the limiter; it has one item at work at a time. */
+interface Pass {
+  atWork: LazyAbort | undefined;
+}
+
+/**
+ * One call of a processor: pulls items, has them handled in passes through the limiter, and sets those aside that wait
+ * for another attempt. A pass ends when nothing is ready for it, so no slot is held by a call that waits for its source,
+ * for its reader, or for the time of a retry.
+ */
+export class BatchCall<T, R> {
+  readonly #setup: BatchCallSetup<T, R>;
+  readonly #source: ItemSource<T>;
+  readonly #waiting: WaitingItems<T>;
+  readonly #breather = new Breather();
+  readonly #linger = new Linger();
+  /** Passes that hold a slot. */
+  readonly #passes = new Set<Pass>();
+  /** Whether a pass stands in the limiter's line. One is enough: it asks for the next when it begins. */
+  #passRequested = false;
+  #atWork = 0;
+  #failures = 0;
+  #stopped: { readonly reason: unknown } | undefined;
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  /** @throws whatever the source throws when it is opened. */
+  constructor(setup: BatchCallSetup<T, R>) {
+    const goOn = (): void => this.resume();
+    this.#setup = setup;
+    this.#source = openSource(setup.items, goOn);
+    this.#waiting = new WaitingItems(setup.options.clock, goOn);
+  }
+
+  /**
+   * Works until all items have ended. To be called once.
+   *
+   * @throws what the source threw, unchanged, after every item that it gave has ended.
+   */
+  async run(): Promise<void> {
+    const { signal } = this.#setup;
+    const onAbort = (): void => this.stop(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (signal?.aborted) onAbort();
+      await this.#untilIdle();
+      await this.#cancelLeftovers();
+      await this.#closing;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    if (this.#source.failure) throw this.#source.failure.error;
+  }
+
+  /**
+   * No further item begins; the signals of those at work abort; those that wait are cancelled. The first reason stays.
+   */
+  stop(reason: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = { reason };
+    this.#closing = this.#source.close();
+    for (const pass of this.#passes) pass.atWork?.abort(reason);
+    for (const item of this.#waiting.takeAll()) this.#end(cancelled(item, reason, item.attempts));
+    this.#noticeIdle();
+  }
+
+  /** Looks what can be done now: to be called when the source, a wait or the reader has come on. */
+  resume(): void {
+    if (this.#mayPull()) this.#source.prepare();
+    if (this.#hasWork()) {
+      if (this.#linger.active) this.#linger.end();
+      else this.#requestPass();
+    }
+    this.#noticeIdle();
+  }
+
+  #requestPass(): void {
+    if (this.#passRequested || this.#passes.size >= this.#setup.options.maxConcurrent) return;
+    this.#passRequested = true;
+    void this.#setup.limit(() => this.#pass());
+  }
+
+  #mayBegin(): boolean {
+    return this.#stopped === undefined && !this.#setup.sink.full;
+  }
+
+  #mayPull(): boolean {
+    return this.#mayBegin() && this.#waiting.size < this.#setup.options.batchSize;
+  }
+
+  #hasWork(): boolean {
+    return this.#mayBegin() && (this.#waiting.hasDue || (this.#source.ready && this.#mayPull()));
+  }
+
+  async #pass(): Promise<void> {
+    const pass: Pass = { atWork: undefined };
+    this.#passRequested = false;
+    this.#passes.add(pass);
+    for (let handled = 0; handled < this.#setup.options.batchSize; handled += 1) {
+      const item = this.#take() ?? (await this.#takeSoon());
+      if (item === undefined) break;
+      const abort = new LazyAbort();
+      pass.atWork = abort;
+      let outcome: Outcome<T, R> | undefined;
+      try {
+        const returned = this.#setup.handler(item.item, new AttemptContext(item, abort));
+        outcome = succeeded(item, isThenable(returned) ? await returned : returned);
+      } catch (error) {
+        outcome = this.#afterFailure(item, error);
+      }
+      pass.atWork = undefined;
+      this.#atWork -= 1;
+      if (outcome) this.#end(outcome);
+      if (this.#breather.due()) await this.#breather.rest();
+    }
+    this.#passes.delete(pass);
+    this.resume();
+  }
+
+  /** The next item to be handled: one whose wait is over goes first. */
+  #take(): BatchItem<T> | undefined {
+    if (!this.#mayBegin()) return undefined;
+    const item = this.#waiting.takeDue() ?? (this.#mayPull() ? this.#source.take() : undefined);
+    if (item === undefined) return undefined;
+    // A source may stop the call from within its own next().
+    if (this.#stopped) {
+      this.#end(cancelled(item, this.#stopped.reason, item.attempts));
+      return undefined;
+    }
+    this.#atWork += 1;
+    this.resume();
+    return item;
+  }
+
+  /** As {@link #take}, for an item that comes within this turn of the event loop. */
+  async #takeSoon(): Promise<BatchItem<T> | undefined> {
+    if (!this.#source.fetching || !this.#mayPull() || this.#linger.active) return undefined;
+    await this.#linger.begin();
+    return this.#take();
+  }
+
+  /** The outcome of an item whose attempt threw; undefined when it was set aside for another one. */
+  #afterFailure(item: BatchItem<T>, error: unknown): Outcome<T, R> | undefined {
+    const { retry, random } = this.#setup.options;
+    const attempt = item.attempts + 1;
+    const next = this.#stopped ? undefined : decideRetry(retry, { error, attempt, delays: item.delays, random });
+    // Looked at again: the policy's own retryOn may have stopped the call.
+    if (this.#stopped) return cancelled(item, error, attempt);
+    if (!next?.again) return { index: item.index, item: item.item, status: 'failed', error, attempts: attempt };
+    if (next.usesAttempt) item.attempts = attempt;
+    else item.delays += 1;
+    this.#waiting.add(item, next.delayMs);
+    return undefined;
+  }
+
+  #end(outcome: Outcome<T, R>): void {
+    this.#setup.sink.add(outcome);
+    this.#setup.onEnded?.(this.#source.total);
+    if (outcome.status !== 'failed') return;
+    this.#failures += 1;
+    if (this.#failures < this.#setup.options.stopAfterFailures) return;
+    this.stop(new TaskError('RUN_CANCELLED', `The batch was stopped because ${this.#failures} of its items failed`));
+  }
+
+  #untilIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      this.resume();
+    });
+  }
+
+  #noticeIdle(): void {
+    if (this.#atWork > 0 || this.#waiting.size > 0) return;
+    if (this.#stopped || this.#source.ended) this.#onIdle?.();
+  }
+
+  /** What was given and never begun. */
+  async #cancelLeftovers(): Promise<void> {
+    if (this.#stopped === undefined) return;
+    const { sink, onEnded } = this.#setup;
+    for (const item of this.#source.leftovers()) {
+      if (sink.full) await sink.whenRoom();
+      sink.add(cancelled(item, this.#stopped.reason, item.attempts));
+      if (this.#breather.due()) await this.#breather.rest();
+    }
+    onEnded?.(this.#source.total);
+  }
+}
+
+function succeeded<T, R>({ index, item, attempts }: BatchItem<T>, value: R): Outcome<T, R> {
+  return { index, item, status: 'succeeded', value, attempts: attempts + 1 };
+}
+
+function cancelled<T>({ index, item }: BatchItem<T>, error: unknown, attempts: number): CancelledOutcome<T> {
+  return { index, item, status: 'cancelled', error, attempts };
+}

@@ -1,0 +1,27 @@
+import { atNextTurn } from './next-turn.js';
+
+// Taken when the module is loaded: fake timers of a test must not freeze a batch.
+const now = performance.now.bind(performance);
+
+/** How long items that never wait for anything may keep the event loop to themselves, in milliseconds. */
+const BUDGET_MS = 10;
+/** Looking at the time costs as much as a short handler: it is done once in so many items. */
+const LOOK_EVERY = 16;
+
+/** Gives the event loop a turn now and then, however fast the items are. */
+export class Breather {
+  #items = 0;
+  #since = now();
+
+  /** To be asked once per item: whether it is time to {@link rest}. */
+  due(): boolean {
+    this.#items += 1;
+    return this.#items % LOOK_EVERY === 0 && now() - this.#since > BUDGET_MS;
+  }
+
+  /** Resolves in the next turn of the event loop. */
+  async rest(): Promise<void> {
+    await new Promise<void>(atNextTurn);
+    this.#since = now();
+  }
+}
