@@ -28,7 +28,9 @@ export function isName(value: unknown): value is string {
 /** @throws {RangeError} when `value` is no valid name; `what` says whose. */
 export function checkName(what: string, value: unknown): string {
   if (isName(value)) return value;
-  throw new RangeError(`${what} must be 1 to 128 of the characters A-Z a-z 0-9 _ . : @ - and begin with a letter, a digit or _; got ${show(value)}`);
+  throw new RangeError(
+    `${what} must be 1 to 128 of the characters A-Z a-z 0-9 _ . : @ - and begin with a letter, a digit or _; got ${show(value)}`,
+  );
 }
 
 /** Whether `value` may be a tag: as a name, but at most 64 characters. */
@@ -45,7 +47,9 @@ export function checkTags(tags: unknown): readonly string[] {
   if (tags.length > MAX_TAGS) throw new RangeError(`tags must be at most ${MAX_TAGS}; got ${tags.length}`);
   return tags.map((tag: unknown) => {
     if (isTag(tag)) return tag;
-    throw new RangeError(`a tag must be 1 to 64 of the characters A-Z a-z 0-9 _ . : @ - and begin with a letter, a digit or _; got ${show(tag)}`);
+    throw new RangeError(
+      `a tag must be 1 to 64 of the characters A-Z a-z 0-9 _ . : @ - and begin with a letter, a digit or _; got ${show(tag)}`,
+    );
   });
 }
 
@@ -70,8 +74,13 @@ export interface NumberRange {
  * @throws {TypeError} when `value` is no number.
  * @throws {RangeError} when it is not an integer in the range.
  */
-export function checkInteger(what: string, value: unknown, { min, max = Number.MAX_SAFE_INTEGER }: NumberRange): number {
-  if (typeof value !== 'number') throw new TypeError(`${what} must be an integer from ${min} to ${max}; got ${show(value)}`);
+export function checkInteger(
+  what: string,
+  value: unknown,
+  { min, max = Number.MAX_SAFE_INTEGER }: NumberRange,
+): number {
+  if (typeof value !== 'number')
+    throw new TypeError(`${what} must be an integer from ${min} to ${max}; got ${show(value)}`);
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new RangeError(`${what} must be an integer from ${min} to ${max}; got ${value}`);
 }
@@ -87,8 +96,13 @@ export function checkLimit(what: string, value: unknown, min = 1): number {
  * @throws {TypeError} when `value` is no number.
  * @throws {RangeError} when it is out of range or not finite.
  */
-export function checkDuration(what: string, value: unknown, { min, max = MAX_DURATION_MS }: NumberRange = { min: 0 }): number {
-  if (typeof value !== 'number') throw new TypeError(`${what} must be a number of milliseconds from ${min} to ${max}; got ${show(value)}`);
+export function checkDuration(
+  what: string,
+  value: unknown,
+  { min, max = MAX_DURATION_MS }: NumberRange = { min: 0 },
+): number {
+  if (typeof value !== 'number')
+    throw new TypeError(`${what} must be a number of milliseconds from ${min} to ${max}; got ${show(value)}`);
   if (value >= min && value <= max) return value;
   throw new RangeError(`${what} must be a number of milliseconds from ${min} to ${max}; got ${value}`);
 }

@@ -62,9 +62,13 @@ export class CancelledError extends TaskError {
   readonly reason: string | null;
 
   constructor(request: { readonly by: string; readonly reason: string | null }) {
-    super('RUN_CANCELLED', `The run was cancelled by ${request.by}${request.reason === null ? '' : `: ${request.reason}`}`, {
-      details: { by: request.by, reason: request.reason },
-    });
+    super(
+      'RUN_CANCELLED',
+      `The run was cancelled by ${request.by}${request.reason === null ? '' : `: ${request.reason}`}`,
+      {
+        details: { by: request.by, reason: request.reason },
+      },
+    );
     this.name = 'CancelledError';
     this.by = request.by;
     this.reason = request.reason;
@@ -79,7 +83,10 @@ export class TimeLimitError extends TaskError {
   readonly limitMs: number;
 
   constructor(limit: 'soft' | 'hard', limitMs: number, options: { readonly cause?: unknown } = {}) {
-    super('TIME_LIMIT', `The attempt passed its ${limit} limit of ${limitMs} ms`, { ...options, details: { limit, limitMs } });
+    super('TIME_LIMIT', `The attempt passed its ${limit} limit of ${limitMs} ms`, {
+      ...options,
+      details: { limit, limitMs },
+    });
     this.name = 'TimeLimitError';
     this.limit = limit;
     this.limitMs = limitMs;
@@ -105,7 +112,9 @@ export class RetryLaterError extends TaskError {
   /** @throws {RangeError} when `delayMs` is not a number of milliseconds from 0 to ten years. */
   constructor(delayMs: number, message = 'The handler asked to be tried again later', options: TaskErrorOptions = {}) {
     if (!(delayMs >= 0 && delayMs <= MAX_DURATION_MS)) {
-      throw new RangeError(`delayMs must be a number of milliseconds from 0 to ${MAX_DURATION_MS} (ten years); got ${String(delayMs)}`);
+      throw new RangeError(
+        `delayMs must be a number of milliseconds from 0 to ${MAX_DURATION_MS} (ten years); got ${String(delayMs)}`,
+      );
     }
     super('RETRY_LATER', message, { ...options, details: { ...options.details, delayMs } });
     this.name = 'RetryLaterError';

@@ -81,8 +81,7 @@ export function retryDelayMs(policy: ResolvedRetryPolicy, attempt: number, rando
 
 /** What follows a failed attempt: another one after a wait, or the end. */
 export type RetryDecision =
-  | { readonly again: true; readonly delayMs: number; readonly usesAttempt: boolean }
-  | { readonly again: false };
+  { readonly again: true; readonly delayMs: number; readonly usesAttempt: boolean } | { readonly again: false };
 
 /** What {@link decideRetry} has to know. */
 export interface FailedAttempt {

@@ -9,7 +9,13 @@ const MAX_MESSAGE = 2_000;
  */
 export function describeError(thrown: unknown, attempt: number): RunError {
   if (isTaskError(thrown)) {
-    return { code: thrown.code, name: textOf(thrown, 'name', 'TaskError'), message: textOf(thrown, 'message', ''), attempt, exposed: true };
+    return {
+      code: thrown.code,
+      name: textOf(thrown, 'name', 'TaskError'),
+      message: textOf(thrown, 'message', ''),
+      attempt,
+      exposed: true,
+    };
   }
   return { code: 'HANDLER_FAILED', ...nameAndMessage(thrown), attempt, exposed: false };
 }
@@ -30,7 +36,10 @@ export function resultError(run: Run, cause: unknown): TaskError {
 
 function nameAndMessage(thrown: unknown): { name: string; message: string } {
   if (typeof thrown === 'object' && thrown !== null) {
-    return { name: textOf(thrown, 'name', 'Error'), message: textOf(thrown, 'message', 'an object without a message was thrown') };
+    return {
+      name: textOf(thrown, 'name', 'Error'),
+      message: textOf(thrown, 'message', 'an object without a message was thrown'),
+    };
   }
   if (typeof thrown === 'function') return { name: 'Error', message: 'a function was thrown' };
   return { name: 'Error', message: String(thrown).slice(0, MAX_MESSAGE) };

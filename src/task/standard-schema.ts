@@ -14,8 +14,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 
 /** What a schema says of a value: the parsed value, or what is wrong with it. */
 export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
+  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
 
 /** One thing that is wrong with a value. */
 export interface SchemaIssue {

@@ -17,9 +17,12 @@ export interface WaitOptions {
  */
 export function sleep(delayMs: number, { signal, clock = systemClock }: WaitOptions = {}): Promise<void> {
   return new Promise((resolve, reject) => {
-    // The reason of an abort is the caller's own value, an error or not.
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-    const onAbort = (): void => (timer.cancel(), reject(signal?.reason));
+    const onAbort = (): void => {
+      timer.cancel();
+      // The reason of an abort is the caller's own value, an error or not.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      reject(signal?.reason);
+    };
     const timer = clock.after(delayMs, () => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
