@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { AppendableFile, FileRange, FileStore, PutOptions, StoredFile } from '../../ports/files.js';
+import { checkInteger, checkLimit, checkOptions, show } from '../../task/checks.js';
+import { TaskError } from '../../task/errors.js';
+import { fileError, filing, systemCode } from './file-errors.js';
+import { copy, HandleWriter } from './handle-writer.js';
+import { processFolderName, removeDeadFolders } from './process-folder.js';
+
+/** What {@link fileFolder} takes. */
+export interface FileFolderOptions {
+  /** Where the files go. Made with its parents when the first file comes, open to this user only. */
+  readonly folder: string;
+}
+
+/** Unlike the flag `'a'` this makes no file where there is none. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND;
+const NAME = /^[0-9a-f]{32}$/;
+
+/**
+ * Files in a folder of the file system, for this process only: they are in a folder of their own inside `folder`,
+ * which `close` removes. What earlier processes left there (killed, say) is removed when the first file comes.
+ *
+ * @throws {TypeError} when `folder` is missing or another option is given.
+ */
+export function fileFolder(options: FileFolderOptions): FileStore {
+  checkOptions('fileFolder', options, ['folder']);
+  if (typeof options.folder !== 'string' || options.folder === '') {
+    throw new TypeError(`folder must be a path; got ${show(options.folder)}`);
+  }
+  return new FileFolder(options.folder);
+}
+
+class FileFolder implements FileStore {
+  readonly #parent: string;
+  readonly #own: string;
+  readonly #readers = new Set<Readable>();
+  readonly #writers = new Set<HandleWriter>();
+  readonly #sources = new Set<Readable>();
+  #swept: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(folder: string) {
+    this.#parent = folder;
+    this.#own = join(folder, processFolderName());
+  }
+
+  async put(source: Readable, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
+    checkLimit('limitBytes', limitBytes, 0);
+    signal?.throwIfAborted();
+    const writer = await this.#create('The file could not be stored');
+    const onAbort = (): void => giveUp(source);
+    this.#sources.add(source);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    try {
+      const bytes = await copy(source, writer, limitBytes);
+      await writer.close();
+      return { name: writer.name, bytes };
+    } catch (error) {
+      await this.#discard(writer);
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      this.#sources.delete(source);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async append(name?: string): Promise<AppendableFile> {
+    if (name === undefined) return this.#create('The file could not be made');
+    const path = this.#path(name);
+    return this.#writer(name, await this.#handle('The file could not be opened', () => open(path, APPEND)));
+  }
+
+  async open(name: string, { offset = 0, length }: FileRange = {}): Promise<Readable> {
+    const path = this.#path(name);
+    checkInteger('offset', offset, { min: 0 });
+    if (length !== undefined) checkInteger('length', length, { min: 0 });
+    const handle = await this.#handle('The file could not be read', () => open(path, 'r'));
+    const end = length === undefined ? Infinity : offset + length - 1;
+    // A range of nothing cannot be said as start and end: it starts behind any end of the file.
+    const start = length === 0 ? Number.MAX_SAFE_INTEGER : offset;
+    const reader = handle.createReadStream({ start, end: Math.max(start, end), highWaterMark: 65_536 });
+    this.#readers.add(reader);
+    reader.once('close', () => this.#readers.delete(reader));
+    return reader;
+  }
+
+  async remove(name: string): Promise<void> {
+    await filing('The file could not be removed', rm(this.#path(name), { force: true }));
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    for (const source of this.#sources) giveUp(source);
+    const writers = [...this.#writers].map((writer) => writer.close());
+    const readers = [...this.#readers].map((reader) => destroyed(reader));
+    await Promise.allSettled([...writers, ...readers, this.#swept]);
+    await filing('The folder for files could not be removed', rm(this.#own, { recursive: true, force: true }));
+  }
+
+  #path(name: string): string {
+    if (!NAME.test(name))
+      throw new RangeError(`a file's name is 32 hexadecimal digits, made by the store; got ${show(name)}`);
+    return join(this.#own, name);
+  }
+
+  async #create(what: string): Promise<HandleWriter> {
+    const name = randomBytes(16).toString('hex');
+    const path = this.#path(name);
+    const handle = await this.#handle(what, async () => {
+      await this.#makeFolder();
+      return open(path, 'wx', 0o600);
+    });
+    return this.#writer(name, handle);
+  }
+
+  #writer(name: string, handle: FileHandle): HandleWriter {
+    const writer = new HandleWriter({ name, handle, onClosed: () => this.#writers.delete(writer) });
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  /** Opens a file; a handle that comes when the store has been closed meanwhile is given back at once. */
+  async #handle(what: string, opening: () => Promise<FileHandle>): Promise<FileHandle> {
+    if (this.#isClosed()) throw closedError();
+    let handle: FileHandle;
+    try {
+      handle = await opening();
+    } catch (error) {
+      throw systemCode(error) === '' ? error : fileError(what, error);
+    }
+    if (!this.#isClosed()) return handle;
+    await handle.close();
+    await rm(this.#own, { recursive: true, force: true });
+    throw closedError();
+  }
+
+  /** At each new file, because something that tidies temporary folders may have taken an empty one away. */
+  async #makeFolder(): Promise<void> {
+    await mkdir(this.#own, { recursive: true, mode: 0o700 });
+    this.#swept ??= removeDeadFolders(this.#parent).catch(() => undefined);
+    await this.#swept;
+  }
+
+  #isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  async #discard(writer: HandleWriter): Promise<void> {
+    await writer.close().catch(() => undefined);
+    await this.remove(writer.name).catch(() => undefined); // what went wrong first is what is told
+  }
+}
+
+function closedError(): TaskError {
+  return new TaskError('BACKEND', 'The folder for files has been closed');
+}
+
+function giveUp(source: Readable): void {
+  source.destroy(new Error('The wait for the file was given up'));
+}
+
+/** Destroys the stream; resolves when its handle has been given back. */
+function destroyed(reader: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    reader.once('close', resolve);
+    reader.destroy();
+  });
+}

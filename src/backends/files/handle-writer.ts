@@ -1,0 +1,75 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { isUint8Array } from 'node:util/types';
+import { FileTooLargeError, type AppendableFile } from '../../ports/files.js';
+import { TaskError } from '../../task/errors.js';
+import { filing } from './file-errors.js';
+
+/** What a {@link HandleWriter} is made with. */
+export interface HandleWriterOptions {
+  readonly name: string;
+  /** Given back by `close`. */
+  readonly handle: FileHandle;
+  /** Called once, when the handle has been given back. */
+  readonly onClosed: () => void;
+}
+
+/** Writes to an open file, one piece after another in the order they came. */
+export class HandleWriter implements AppendableFile {
+  readonly name: string;
+  readonly #handle: FileHandle;
+  readonly #onClosed: () => void;
+  /** The last write under way; never rejects. */
+  #last: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor({ name, handle, onClosed }: HandleWriterOptions) {
+    this.name = name;
+    this.#handle = handle;
+    this.#onClosed = onClosed;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new TaskError('BACKEND', 'The file has been closed'));
+    // `write` of a handle may write less than it was given; `writeFile` goes on from where the last one ended.
+    const writing = this.#last.then(() => filing('The file could not be written', this.#handle.writeFile(bytes)));
+    this.#last = writing.catch(() => undefined);
+    return writing;
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await this.#last;
+    try {
+      await filing('The file could not be closed', this.#handle.close());
+    } finally {
+      this.#onClosed();
+    }
+  }
+}
+
+/**
+ * Writes all that the source gives, as fast as the file takes it, and leaves the source as it is.
+ *
+ * @returns how many bytes that was.
+ * @throws {FileTooLargeError} when it is more than `limitBytes`.
+ */
+export async function copy(source: Readable, file: AppendableFile, limitBytes: number): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of source.iterator({ destroyOnReturn: false })) {
+    const piece = bytesOf(chunk);
+    bytes += piece.length;
+    if (bytes > limitBytes) throw new FileTooLargeError(limitBytes);
+    await file.write(piece);
+  }
+  return bytes;
+}
+
+function bytesOf(chunk: unknown): Uint8Array {
+  if (isUint8Array(chunk)) return chunk;
+  if (typeof chunk === 'string') return Buffer.from(chunk);
+  throw new TypeError('A file is stored from a stream of bytes or text');
+}

@@ -1,0 +1,119 @@
+import { Readable } from 'node:stream';
+import type { AppendableFile, FileStore } from '../ports/files.js';
+
+/** An item of an import that failed, as `GET /process/{id}/failures` tells it. */
+export interface ImportFailure {
+  /** Of its record, counted from 0. */
+  readonly index: number;
+  /** The line on which its record begins, counted from 1; null for an element of a JSON array. */
+  readonly line: number | null;
+  /** The record; null where it could not be read, or where it is nothing that JSON can say. */
+  readonly item: unknown;
+  readonly error: { readonly code: string; readonly message: string };
+  /** How often the handler was called; 0 where the record was refused before. */
+  readonly attempts: number;
+}
+
+/** How much is gathered before it is written. */
+const BATCH_BYTES = 65_536;
+
+/**
+ * The failures of one import, a line of JSON each, in a file of the store. The file is made at the first batch, so an
+ * import without failures has none. Lines stand in the order of the calls of {@link FailuresFile.add}.
+ */
+export class FailuresFile {
+  readonly #files: FileStore;
+  #file: AppendableFile | undefined;
+  /** What was written whole; a reader gets no more, and so never half a line. */
+  #written = 0;
+  #lines: string[] = [];
+  #gathered = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(files: FileStore) {
+    this.#files = files;
+  }
+
+  /**
+   * Adds a failure. It may wait until a batch has been written: await it before going on, or memory grows.
+   *
+   * @throws {TaskError} BACKEND when this batch or an earlier one could not be written.
+   */
+  async add(failure: ImportFailure): Promise<void> {
+    const line = lineOf(failure);
+    this.#lines.push(line);
+    this.#gathered += line.length;
+    if (this.#gathered >= BATCH_BYTES) await this.flush();
+  }
+
+  /**
+   * Writes what was added until now, so that {@link FailuresFile.open} shows it.
+   *
+   * @throws {TaskError} BACKEND when this or an earlier batch could not be written.
+   */
+  flush(): Promise<void> {
+    const bytes = Buffer.from(this.#lines.join(''));
+    this.#lines = [];
+    this.#gathered = 0;
+    // After a write that failed no later one may be begun: the file would have half a line in its middle.
+    const writing = this.#last.then(() => this.#write(bytes));
+    this.#last = writing;
+    writing.catch(() => undefined);
+    return writing;
+  }
+
+  /**
+   * Opens the failures that have been added until now for reading, also while more of them come. Destroy the stream if
+   * you do not read it to its end.
+   *
+   * @throws {TaskError} BACKEND when they could not be written or the file not be opened.
+   */
+  async open(): Promise<Readable> {
+    await this.flush();
+    if (this.#file === undefined) return Readable.from([]);
+    return this.#files.open(this.#file.name, { length: this.#written });
+  }
+
+  /**
+   * Writes the last batch and gives the file's handle back; nothing may be added any more. The file stays until
+   * {@link FailuresFile.remove}.
+   *
+   * @throws {TaskError} BACKEND when not everything could be written; the handle has been given back all the same.
+   */
+  async close(): Promise<void> {
+    try {
+      await this.flush();
+    } finally {
+      await this.#file?.close();
+    }
+  }
+
+  /** Removes the file. May be called again, before `close` or without it. @throws {TaskError} BACKEND when it is refused. */
+  async remove(): Promise<void> {
+    await this.#last.catch(() => undefined);
+    await this.#file?.close();
+    if (this.#file !== undefined) await this.#files.remove(this.#file.name);
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    if (bytes.length === 0) return;
+    this.#file ??= await this.#files.append();
+    await this.#file.write(bytes);
+    this.#written += bytes.length;
+  }
+}
+
+function lineOf({ index, line, item, error, attempts }: ImportFailure): string {
+  const rest = JSON.stringify({ error: { code: error.code, message: error.message }, attempts });
+  return `{"index":${index},"line":${line ?? 'null'},"item":${textOf(item)},${rest.slice(1)}\n`;
+}
+
+function textOf(item: unknown): string {
+  try {
+    // Typed as a string, but undefined for what JSON leaves out: a function, say.
+    const text: unknown = JSON.stringify(item);
+    return typeof text === 'string' ? text : 'null';
+  } catch {
+    return 'null'; // a cycle, a BigInt, a `toJSON` that throws: the failure counts more than the item
+  }
+}

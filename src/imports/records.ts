@@ -1,0 +1,123 @@
+import type { Readable } from 'node:stream';
+import { isUint8Array } from 'node:util/types';
+import { nextTurn, TURN_MS } from '../timing/next-turn.js';
+import { systemClock } from '../timing/system-clock.js';
+import { CsvReader } from './csv-records.js';
+import type { Frame, RecordReader } from './frame.js';
+import type { ImportFormat, ImportRecord } from './import-record.js';
+import { JsonArrayReader } from './json-array-records.js';
+import { NdjsonReader } from './ndjson-records.js';
+
+/** How much is cut at a time, and how many records are read at a time: about a millisecond's work each. */
+const PIECE_BYTES = 65_536;
+const BATCH_RECORDS = 256;
+const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf);
+
+const READERS: Readonly<Record<ImportFormat, () => RecordReader>> = {
+  csv: () => new CsvReader(),
+  ndjson: () => new NdjsonReader(),
+  json: () => new JsonArrayReader(),
+};
+
+/**
+ * Reads the records of a file as they are asked for, holding one piece of it and one record at most. What is wrong with a
+ * record makes it a bad record; the file goes on. A byte order mark is skipped.
+ *
+ * The source is destroyed when the iteration ends, is left early, or fails, also when it is left before its first record.
+ * Destroying the source ends the iteration with its error.
+ *
+ * @throws {TaskError} INPUT_INVALID when the whole file is wrong: no header or a bad one (CSV), not an array (JSON).
+ * @throws the source's error, unchanged.
+ */
+export function readRecords(source: Readable, format: ImportFormat): AsyncIterableIterator<ImportRecord> {
+  const records = recordsOf(source, READERS[format]());
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => records.next(),
+    return: () => {
+      source.destroy(); // a generator that has not begun would leave it open
+      return records.return(undefined);
+    },
+  };
+}
+
+/**
+ * Counts the records that {@link readRecords} would give, good and bad, without reading them. The source is destroyed in
+ * the end.
+ *
+ * @throws as {@link readRecords} does.
+ */
+export async function countFrames(source: Readable, format: ImportFormat): Promise<number> {
+  let count = 0;
+  for await (const frames of framesOf(source, READERS[format]())) count += frames.length;
+  return count;
+}
+
+async function* recordsOf(source: Readable, reader: RecordReader): AsyncGenerator<ImportRecord, undefined, undefined> {
+  const turn = new Turn();
+  let index = 0;
+  for await (const frames of framesOf(source, reader)) {
+    for (let at = 0; at < frames.length; at += BATCH_RECORDS) {
+      if (turn.isOver()) await turn.next();
+      for (const record of reader.read(frames.slice(at, at + BATCH_RECORDS), index + at)) yield record;
+    }
+    index += frames.length;
+  }
+}
+
+async function* framesOf(source: Readable, reader: RecordReader): AsyncGenerator<Frame[], undefined, undefined> {
+  for await (const piece of piecesOf(source)) {
+    const frames = reader.cut(piece);
+    if (frames.length > 0) yield frames;
+  }
+  const last = reader.end();
+  if (last.length > 0) yield last;
+}
+
+/** The bytes of the source without a byte order mark, in small pieces. */
+async function* piecesOf(source: Readable): AsyncGenerator<Buffer, undefined, undefined> {
+  const turn = new Turn();
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of source) {
+    let bytes = bufferOf(chunk);
+    if (head !== undefined) {
+      head = Buffer.concat([head, bytes]);
+      if (head.length < BYTE_ORDER_MARK.length) continue;
+      bytes = withoutMark(head);
+      head = undefined;
+    }
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      if (turn.isOver()) await turn.next();
+      yield bytes.subarray(at, at + PIECE_BYTES);
+    }
+  }
+  if (head !== undefined) yield head;
+}
+
+function withoutMark(bytes: Buffer): Buffer {
+  return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
+    ? bytes.subarray(BYTE_ORDER_MARK.length)
+    : bytes;
+}
+
+function bufferOf(chunk: unknown): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk;
+  if (isUint8Array(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  throw new TypeError('Records are read from a stream of bytes');
+}
+
+/** Sees to it that a source which is always ready does not keep everything else in the process waiting. */
+class Turn {
+  #begunAt = systemClock.monotonic();
+
+  isOver(): boolean {
+    return systemClock.monotonic() - this.#begunAt > TURN_MS;
+  }
+
+  async next(): Promise<void> {
+    await new Promise<void>(nextTurn);
+    this.#begunAt = systemClock.monotonic();
+  }
+}

@@ -1,0 +1,90 @@
+import type { Readable } from 'node:stream';
+
+/** A stream was longer than it may be; nothing of it was kept. It has no code: over HTTP it is a 413. */
+export class FileTooLargeError extends Error {
+  /** How many bytes were allowed. */
+  readonly limitBytes: number;
+
+  constructor(limitBytes: number) {
+    super(`The file is larger than ${limitBytes} bytes`);
+    this.name = 'FileTooLargeError';
+    this.limitBytes = limitBytes;
+  }
+}
+
+/** What {@link FileStore.put} may be given. */
+export interface PutOptions {
+  /** How many bytes are taken at most: 0 or more, or `Infinity`. */
+  readonly limitBytes: number;
+  /** Ends the wait for more of the source by destroying it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A file that was stored whole. */
+export interface StoredFile {
+  /** Made by the store; the only thing that finds the file again. */
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** A file that grows. It holds an operating system handle until {@link AppendableFile.close}. */
+export interface AppendableFile {
+  readonly name: string;
+  /**
+   * Adds bytes at the end; writes land in the order of their calls. Await it before writing more: that is the
+   * backpressure. Once it resolves, a reader that opens the file sees the bytes.
+   *
+   * @throws {TaskError} BACKEND when they could not be written; part of them may have been.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Waits for the writes under way and gives the handle back. May be called again. */
+  close(): Promise<void>;
+}
+
+/** Which part of a file to read. */
+export interface FileRange {
+  /** The first byte, counted from 0. Default 0; at or beyond the end there is nothing to read. */
+  readonly offset?: number;
+  /** How many bytes at most. All that there are, unless given. */
+  readonly length?: number;
+}
+
+/**
+ * Where spooled bodies and the files of runs live. Every name is made by the store, so that nothing a caller sends
+ * ever becomes part of a path. Every method but `remove` and `close` rejects with `BACKEND` once the store is closed.
+ */
+export interface FileStore {
+  /**
+   * Stores everything the source gives. A source that fails, is too long, or cannot be written leaves no file behind.
+   * The source is not destroyed (but by `signal`): a server may still want to answer on its connection.
+   *
+   * @throws {FileTooLargeError} as soon as the source has given more than `limitBytes`.
+   * @throws {TaskError} BACKEND when the bytes could not be stored.
+   * @throws the source's own error, or the signal's reason, unchanged.
+   */
+  put(source: Readable, options: PutOptions): Promise<StoredFile>;
+  /**
+   * Opens a file for appending: a new one, or one that this store has made.
+   *
+   * @throws {RangeError} when `name` is none that a store makes.
+   * @throws {TaskError} BACKEND when the file could not be opened.
+   */
+  append(name?: string): Promise<AppendableFile>;
+  /**
+   * Opens a file for reading. The handle is given back when the stream ends, fails or is destroyed: a stream that is
+   * not read must be destroyed. The chunks are Buffers of at most 64 KiB.
+   *
+   * @throws {RangeError} when `name` is none that a store makes, or the range is malformed.
+   * @throws {TaskError} BACKEND when there is no such file or it could not be opened.
+   */
+  open(name: string, range?: FileRange): Promise<Readable>;
+  /**
+   * Removes a file; one that is not there is no error. Streams that are reading it may go on.
+   *
+   * @throws {RangeError} when `name` is none that a store makes.
+   * @throws {TaskError} BACKEND when it could not be removed.
+   */
+  remove(name: string): Promise<void>;
+  /** Ends every stream, gives every handle back and removes what does not outlive this store. May be called again. */
+  close(): Promise<void>;
+}
