@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { clockViolations, languageViolations, lengthViolations, MAX_LINES, switchViolations } from './bans.js';
+import {
+  clockViolations,
+  languageViolations,
+  lengthViolations,
+  MAX_LINES,
+  needlessExceptions,
+  switchViolations,
+} from './bans.js';
 import { typescriptFiles, type Source } from './sources.js';
 
 const src = typescriptFiles('src');
@@ -48,6 +55,11 @@ describe('the clock', () => {
     `clock.now();`,
   ])('allows %s', (text) => {
     expect(clockViolations(file(text))).toEqual([]);
+  });
+
+  it('has no exception that nobody needs', () => {
+    expect(needlessExceptions(src)).toEqual([]);
+    expect(needlessExceptions([])).toContain('src/timing/system-clock.ts for setTimeout');
   });
 
   it('is made in one file', () => {
