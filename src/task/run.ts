@@ -39,6 +39,8 @@ export const MAX_FAILURES = 10;
  */
 export interface Run {
   readonly id: string;
+  /** Grows with everything that happens to the run: the `seq` of its last event. */
+  readonly version: number;
   readonly kind: RunKind;
   /** The task's name; null for an ad-hoc function. */
   readonly task: string | null;
@@ -81,4 +83,10 @@ export interface CancelRequest {
   readonly reason?: string;
   /** Who asks; `'caller'` unless given. */
   readonly by?: string;
+}
+
+/** A {@link CancelRequest} that was checked, with its defaults filled in. */
+export interface CancelledRequest {
+  readonly reason: string | null;
+  readonly by: string;
 }

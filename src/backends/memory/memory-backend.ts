@@ -1,0 +1,233 @@
+import type {
+  Accepted,
+  Backend,
+  BackendEnvironment,
+  Moment,
+  NewRun,
+  Outcome,
+  RunFilter,
+  StoredPage,
+  StoredQueue,
+  TaskCounts,
+  Worker,
+  WorkOptions,
+} from '../../ports/backend.js';
+import { TaskError } from '../../task/errors.js';
+import type { CancelledRequest, Progress } from '../../task/run.js';
+import type { LogLine, RunEvent } from '../../task/run-event.js';
+import { isFinal, isWaiting } from '../../task/status.js';
+import { Dispatcher } from './dispatcher.js';
+import { KeyRing } from './key-ring.js';
+import { RunCourse } from './run-course.js';
+import { RunIndex } from './run-index.js';
+import { RunLife, unwatchRun, watchRun } from './run-life.js';
+import { type MemoryLease, RunRecord } from './run-record.js';
+import { Shelves } from './shelves.js';
+
+/**
+ * Runs in the memory of this process: accepted means held by this process, and nothing outlives it.
+ */
+export function memoryBackend(): Backend {
+  return new MemoryBackend();
+}
+
+class MemoryBackend implements Backend {
+  readonly name = 'memory';
+  readonly durable = false;
+  #parts: Parts | undefined;
+  #ordinal = 0;
+  #retired = false;
+
+  open(environment: BackendEnvironment): void {
+    this.#parts = new Parts(environment);
+  }
+
+  get #open(): Parts {
+    if (this.#parts === undefined) throw new TaskError('BACKEND', 'The memory backend was used before it was opened');
+    return this.#parts;
+  }
+
+  accept(run: NewRun, ifActive: 'error' | 'return'): Accepted {
+    const { index, keys } = this.#open;
+    if (this.#retired) throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+    const known = run.idempotency === null ? undefined : keys.find(run.owner, run.idempotency);
+    if (known !== undefined) return { run: known, replayed: true };
+    const namesake = index.get(run.id);
+    if (namesake?.active) {
+      if (ifActive === 'return' && !isFinal(namesake.status)) return { run: namesake, replayed: true };
+      throw conflict(namesake);
+    }
+    return { run: this.#add(run, namesake), replayed: false };
+  }
+
+  redrive(failed: RunRecord, run: NewRun): Accepted {
+    if (failed.status !== 'failed') throw new TaskError('RUN_CONFLICT', `Only failed runs can be redriven; run ${failed.id} is ${failed.status}`);
+    if (failed.redrivenBy !== null) {
+      throw new TaskError('RUN_CONFLICT', `Run ${failed.id} was redriven before, as ${failed.redrivenBy}`, {
+        details: { redrivenBy: failed.redrivenBy },
+      });
+    }
+    const accepted = this.accept(run, 'error');
+    failed.seldom.redrivenBy = run.id;
+    failed.version += 1;
+    return accepted;
+  }
+
+  #add(run: NewRun, namesake: RunRecord | undefined): RunRecord {
+    const { environment, index, keys, life, dispatcher, course } = this.#open;
+    if (life.waiting >= environment.queueLimit) {
+      throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
+    }
+    const record = new RunRecord(run, dispatcher.waiting.lane(run.kind, run.task, run.queue), {
+      ordinal: (this.#ordinal += 1),
+      now: environment.clock.now(),
+    });
+    if (namesake !== undefined) {
+      this.#open.forget(namesake);
+      // A reader of the old run's events must not take the new one's for those it knows.
+      record.version = namesake.version + 1;
+    }
+    index.add(record);
+    if (run.idempotency !== null) keys.claim(run.owner, run.idempotency, record);
+    course.begin(record, run);
+    return record;
+  }
+
+  find(id: string): RunRecord | undefined {
+    return this.#open.index.get(id);
+  }
+
+  list(filter: RunFilter): StoredPage {
+    return this.#open.index.page(filter);
+  }
+
+  counts(): readonly TaskCounts[] {
+    return this.#open.dispatcher.waiting.lanes.map(({ task, counts }) => ({ task, counts }));
+  }
+
+  cancel(id: string, request: CancelledRequest): RunRecord | undefined {
+    const record = this.#open.index.get(id);
+    if (record !== undefined) this.#open.course.cancel(record, request);
+    return record;
+  }
+
+  pause(queue: string): void {
+    this.#open.dispatcher.waiting.queue(queue).paused = true;
+  }
+
+  resume(queue: string): void {
+    this.#open.dispatcher.waiting.queue(queue).paused = false;
+    this.#open.dispatcher.wake();
+  }
+
+  queues(): readonly StoredQueue[] {
+    return [...this.#open.dispatcher.waiting.queues].map(({ name, paused, queued }) => ({ name, paused, queued }));
+  }
+
+  work(options: WorkOptions): Worker {
+    return this.#open.dispatcher.work(options);
+  }
+
+  settle(lease: MemoryLease, outcome: Outcome, held: boolean): boolean {
+    return this.#open.course.settle(lease, outcome, held);
+  }
+
+  release(lease: MemoryLease): void {
+    this.#open.course.release(lease);
+  }
+
+  progress(lease: MemoryLease, progress: Progress): void {
+    this.#open.course.progress(lease, progress);
+  }
+
+  log(lease: MemoryLease, line: LogLine): void {
+    this.#open.course.log(lease, line);
+  }
+
+  watch(run: RunRecord, moment: Moment, callback: () => void): void {
+    watchRun(run, moment, callback);
+  }
+
+  unwatch(run: RunRecord, moment: Moment, callback: () => void): void {
+    unwatchRun(run, moment, callback);
+  }
+
+  subscribe(run: RunRecord | null, listener: (event: RunEvent) => void): () => void {
+    return this.#open.life.listen(run, listener);
+  }
+
+  retire(): number {
+    this.#retired = true;
+    let waiting = 0;
+    for (const record of this.#open.index.all()) {
+      if (!isWaiting(record.status)) continue;
+      waiting += 1;
+      this.#open.course.cancel(record, { by: 'shutdown', reason: 'closed' });
+    }
+    return waiting;
+  }
+
+  close(): void {
+    this.#parts?.close();
+  }
+}
+
+/** The parts of an open backend, wired together. */
+class Parts {
+  readonly environment: BackendEnvironment;
+  readonly index = new RunIndex();
+  readonly life: RunLife;
+  readonly dispatcher: Dispatcher;
+  readonly course: RunCourse;
+  readonly keys: KeyRing;
+  readonly #shelves: Shelves;
+
+  constructor(environment: BackendEnvironment) {
+    const { clock, retention } = environment;
+    this.environment = environment;
+    this.life = new RunLife(clock);
+    this.dispatcher = new Dispatcher(clock, this.life);
+    this.#shelves = new Shelves(clock, retention, (record) => this.#drop(record));
+    this.keys = new KeyRing(clock, retention, (record) => this.#keyExpired(record));
+    this.course = new RunCourse({
+      environment,
+      life: this.life,
+      dispatcher: this.dispatcher,
+      // The run of a key is kept as long as the key.
+      shelve: (record) => {
+        if (!this.keys.holds(record)) this.#shelves.put(record);
+      },
+    });
+  }
+
+  /** Forgets an ended run, wherever it is. */
+  forget(record: RunRecord): void {
+    this.#shelves.remove(record);
+    this.#drop(record);
+  }
+
+  close(): void {
+    this.dispatcher.stop();
+    this.course.close();
+    this.keys.close();
+    this.#shelves.close();
+  }
+
+  #drop(record: RunRecord): void {
+    this.life.gone(record);
+    this.index.remove(record);
+    this.environment.observer.forgotten(record);
+  }
+
+  #keyExpired(record: RunRecord): void {
+    if (record.kept && !record.active) this.#shelves.putOld(record);
+  }
+}
+
+function conflict(record: RunRecord): TaskError {
+  const abandoned = isFinal(record.status);
+  const why = abandoned ? 'has ended, but its handler is still at work' : `is ${record.status}`;
+  return new TaskError('RUN_CONFLICT', `Run ${record.id} ${why}; wait, use another id, or start with ifActive`, {
+    details: { runId: record.id, status: record.status, abandoned },
+  });
+}

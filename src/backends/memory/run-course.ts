@@ -1,0 +1,212 @@
+import type { BackendEnvironment, NewRun, Outcome } from '../../ports/backend.js';
+import { TaskError } from '../../task/errors.js';
+import { MAX_FAILURES, type CancelledRequest, type Progress, type RunError } from '../../task/run.js';
+import type { LogLine } from '../../task/run-event.js';
+import { isFinal } from '../../task/status.js';
+import { KeepAlive } from '../../timing/keep-alive.js';
+import { TimerQueue } from '../../timing/timer-queue.js';
+import type { Dispatcher } from './dispatcher.js';
+import { callFinalWatchers, callFreeWatchers, type RunLife } from './run-life.js';
+import type { MemoryLease, RareState, RunRecord } from './run-record.js';
+
+/** What {@link RunCourse} works with. */
+export interface CourseParts {
+  readonly environment: BackendEnvironment;
+  readonly life: RunLife;
+  readonly dispatcher: Dispatcher;
+  /** Puts an ended run away whose handlers have settled. */
+  readonly shelve: (record: RunRecord) => void;
+}
+
+/** Takes runs from status to status: due, expired, cancelled, settled, released, ended. */
+export class RunCourse {
+  readonly #environment: BackendEnvironment;
+  readonly #life: RunLife;
+  readonly #dispatcher: Dispatcher;
+  readonly #shelve: (record: RunRecord) => void;
+  readonly #timers: TimerQueue;
+  readonly #keepAlive = new KeepAlive();
+
+  constructor({ environment, life, dispatcher, shelve }: CourseParts) {
+    this.#environment = environment;
+    this.#life = life;
+    this.#dispatcher = dispatcher;
+    this.#shelve = shelve;
+    this.#timers = new TimerQueue(environment.clock);
+  }
+
+  /** A run was accepted. */
+  begin(record: RunRecord, { delayMs, expiresInMs }: NewRun): void {
+    if (delayMs > 0) this.#wait(record, delayMs);
+    if (expiresInMs !== null) record.seldom.expiryTimer = this.#timers.after(expiresInMs, () => this.#expire(record));
+    this.#life.born(record);
+    if (this.#life.live === 1) this.#keepAlive.hold();
+    if (record.status === 'queued') this.#dispatcher.enqueue(record);
+  }
+
+  /** Ends a waiting run, asks the holder of a running one, leaves every other alone. */
+  cancel(record: RunRecord, request: CancelledRequest): void {
+    if (isFinal(record.status) || record.status === 'cancelling') return;
+    const rare = record.seldom;
+    rare.cancel = request;
+    rare.cancelRequestedAt = this.#environment.clock.now();
+    if (record.status !== 'running') {
+      this.#end(record, 'cancelled');
+      return;
+    }
+    this.#life.move(record, 'cancelling', () => ({ type: 'run:cancelling', ...request }));
+    record.lease?.holder?.cancel(request);
+  }
+
+  /** @returns false where the lease is no longer the run's. */
+  settle(lease: MemoryLease, outcome: Outcome, held: boolean): boolean {
+    const record = lease.run;
+    if (record.lease !== lease || lease.held) return false;
+    lease.held = held;
+    if (!held) record.lease = null;
+    if (held) record.seldom.abandoned = true;
+    if (record.status === 'cancelling') this.#endCancelled(record, outcome);
+    else if (outcome.type === 'completed') this.#complete(record, outcome.value);
+    else if (outcome.type === 'retry') this.#retry(record, outcome);
+    else if (outcome.type === 'cancelled') throw new Error(`run ${record.id} is ${record.status}: nobody cancelled it`);
+    else this.#fail(record, outcome.error, outcome.type === 'failed' ? outcome.cause : undefined);
+    return true;
+  }
+
+  /** The handler of an attempt that was settled as held has settled. */
+  release(lease: MemoryLease): void {
+    const record = lease.run;
+    if (record.lease !== lease) return;
+    record.lease = null;
+    if (!isFinal(record.status)) {
+      record.seldom.abandoned = false;
+      if (record.rare?.due) this.#enqueue(record);
+      return;
+    }
+    this.#shelve(record);
+    callFreeWatchers(record);
+  }
+
+  progress(lease: MemoryLease, progress: Progress): void {
+    if (!isCurrent(lease)) return;
+    lease.run.progress = progress;
+    this.#life.note(lease.run, () => ({ type: 'run:progress', progress }));
+  }
+
+  log(lease: MemoryLease, line: LogLine): void {
+    if (isCurrent(lease)) this.#life.note(lease.run, () => ({ type: 'run:log', ...line }));
+  }
+
+  close(): void {
+    this.#timers.clear();
+    this.#keepAlive.close();
+  }
+
+  #complete(record: RunRecord, value: unknown): void {
+    record.result = value;
+    this.#end(record, 'completed');
+  }
+
+  /** Cancelled means cancelled, however the handler settled; a value it still returned is kept. */
+  #endCancelled(record: RunRecord, outcome: Outcome): void {
+    if (outcome.type === 'completed') record.result = outcome.value;
+    this.#end(record, 'cancelled');
+  }
+
+  #retry(record: RunRecord, { error, cause, delayMs, usesAttempt }: Outcome & { type: 'retry' }): void {
+    const rare = this.#remember(record, error, cause);
+    if (!usesAttempt) {
+      rare.repeat = true;
+      rare.delays += 1;
+    }
+    this.#wait(record, delayMs);
+    const dueAt = rare.dueAt ?? record.updatedAt;
+    this.#life.move(record, 'retrying', () => ({ type: 'run:retrying', error, dueAt, abandoned: rare.abandoned }));
+  }
+
+  #fail(record: RunRecord, error: RunError, cause: unknown): void {
+    this.#remember(record, error, cause);
+    this.#end(record, 'failed');
+  }
+
+  #remember(record: RunRecord, error: RunError, cause: unknown): RareState {
+    const rare = record.seldom;
+    rare.error = error;
+    rare.cause = cause;
+    if (error.code !== 'RETRY_LATER') {
+      const at = this.#environment.clock.now();
+      rare.failures = [...rare.failures.slice(1 - MAX_FAILURES), { ...error, at }];
+    }
+    return rare;
+  }
+
+  #wait(record: RunRecord, delayMs: number): void {
+    const rare = record.seldom;
+    rare.dueAt = this.#environment.clock.now() + delayMs;
+    rare.due = false;
+    rare.dueTimer = this.#timers.after(delayMs, () => this.#due(record));
+  }
+
+  #due(record: RunRecord): void {
+    record.seldom.dueTimer = undefined;
+    // The next attempt does not begin before the handler of the last one has settled.
+    if (record.lease === null) this.#enqueue(record);
+    else record.seldom.due = true;
+  }
+
+  #enqueue(record: RunRecord): void {
+    record.seldom.due = false;
+    this.#life.move(record, 'queued', QUEUED);
+    this.#dispatcher.enqueue(record);
+  }
+
+  #expire(record: RunRecord): void {
+    const rare = record.seldom;
+    rare.expiryTimer = undefined;
+    const { status, attempt } = record;
+    if (status !== 'queued' && status !== 'scheduled' && status !== 'retrying') return;
+    const message = 'The run was not started in time (expiresInMs)';
+    const error: RunError = { code: 'QUEUE_EXPIRED', name: 'TaskError', message, attempt, exposed: true };
+    this.#fail(record, error, new TaskError('QUEUE_EXPIRED', message));
+  }
+
+  /** The one place where a run gets its final status. */
+  #end(record: RunRecord, status: 'completed' | 'failed' | 'cancelled'): void {
+    if (record.status === 'queued') record.lane.remove(record);
+    const { rare } = record;
+    if (rare !== null) this.#stopTimers(rare);
+    if (rare !== null && record.lease !== null) rare.abandoned = true;
+    this.#life.move(record, status, () => lastChange(record, status));
+    // A failed run can be redriven and needs its input for that; no other run does.
+    if (status !== 'failed') record.input = undefined;
+    if (this.#life.live === 0) this.#keepAlive.letGo();
+    callFinalWatchers(record);
+    this.#environment.observer.settled(record);
+    if (record.lease !== null) return;
+    this.#shelve(record);
+    callFreeWatchers(record);
+  }
+
+  #stopTimers(rare: RareState): void {
+    if (rare.dueTimer) this.#timers.cancel(rare.dueTimer);
+    if (rare.expiryTimer) this.#timers.cancel(rare.expiryTimer);
+    rare.dueTimer = undefined;
+    rare.expiryTimer = undefined;
+  }
+}
+
+const QUEUED = () => ({ type: 'run:queued' }) as const;
+
+/** Whether what a handler tells still concerns anybody. */
+function isCurrent(lease: MemoryLease): boolean {
+  return lease.run.lease === lease && !lease.held && !isFinal(lease.run.status);
+}
+
+function lastChange(record: RunRecord, status: 'completed' | 'failed' | 'cancelled') {
+  const abandoned = record.rare?.abandoned ?? false;
+  const error = record.rare?.error;
+  if (status === 'completed') return { type: 'run:completed' } as const;
+  if (status === 'cancelled') return { type: 'run:cancelled', reason: record.rare?.cancel?.reason ?? null, abandoned } as const;
+  if (!error) throw new Error(`run ${record.id} failed without an error`);
+  return { type: 'run:failed', error, abandoned } as const;
+}

@@ -1,0 +1,123 @@
+import type { Moment } from '../../ports/backend.js';
+import type { Clock } from '../../ports/clock.js';
+import type { RunChange, RunEvent } from '../../task/run-event.js';
+import { canMove, isFinal, isWaiting, type RunStatus } from '../../task/status.js';
+import type { RunRecord } from './run-record.js';
+
+/**
+ * The one writer of statuses: every step is checked against the table of transitions, counted, and told. Building an
+ * event costs more than a step, so there is one only where somebody listens.
+ */
+export class RunLife {
+  readonly #clock: Clock;
+  readonly #listeners = new Set<(event: RunEvent) => void>();
+  /** Runs that are `scheduled`, `queued` or `retrying`. */
+  waiting = 0;
+  /** Runs that have not ended. */
+  live = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Counts a record that was just made, and tells of it. */
+  born(record: RunRecord): void {
+    record.lane.counts[record.status] += 1;
+    this.waiting += 1;
+    this.live += 1;
+    if (!this.#heard(record)) return;
+    const dueAt = record.rare?.dueAt ?? record.createdAt;
+    this.#tell(record, record.status === 'scheduled' ? { type: 'run:scheduled', dueAt } : { type: 'run:queued' });
+  }
+
+  /** @throws {Error} when no such transition exists, which is a mistake in this backend. */
+  move(record: RunRecord, to: RunStatus, change: () => RunChange): void {
+    const from = record.status;
+    if (!canMove(from, to)) throw new Error(`a run cannot go from ${from} to ${to}`);
+    const { counts } = record.lane;
+    counts[from] -= 1;
+    counts[to] += 1;
+    if (isWaiting(from)) this.waiting -= 1;
+    if (isWaiting(to)) this.waiting += 1;
+    if (isFinal(to)) this.live -= 1;
+    record.status = to;
+    record.updatedAt = this.#clock.now();
+    this.note(record, change);
+  }
+
+  /** Tells of something that changes no status. */
+  note(record: RunRecord, change: () => RunChange): void {
+    record.version += 1;
+    if (this.#heard(record)) this.#tell(record, change());
+  }
+
+  /** A record is no longer kept. */
+  gone(record: RunRecord): void {
+    record.lane.counts[record.status] -= 1;
+  }
+
+  listen(record: RunRecord | null, listener: (event: RunEvent) => void): () => void {
+    const listeners = record === null ? this.#listeners : (record.seldom.listeners ??= new Set());
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (record?.rare && listeners.size === 0) record.rare.listeners = undefined;
+    };
+  }
+
+  #heard(record: RunRecord): boolean {
+    return this.#listeners.size > 0 || record.rare?.listeners !== undefined;
+  }
+
+  #tell(record: RunRecord, change: RunChange): void {
+    const event: RunEvent = {
+      seq: record.version,
+      at: this.#clock.now(),
+      runId: record.id,
+      task: record.task,
+      tags: record.tags,
+      status: record.status,
+      attempt: record.attempt,
+      ...change,
+    };
+    for (const listener of this.#listeners) listener(event);
+    for (const listener of record.rare?.listeners ?? []) listener(event);
+  }
+}
+
+/** Adds who waits for a moment of a run; calls back at once where it has passed. */
+export function watchRun(record: RunRecord, moment: Moment, callback: () => void): void {
+  if (moment === 'free') {
+    if (record.active) record.seldom.freeWatchers.push(callback);
+    else callback();
+    return;
+  }
+  if (isFinal(record.status)) callback();
+  else if (record.watchers === null) record.watchers = callback;
+  else if (typeof record.watchers === 'function') record.watchers = [record.watchers, callback];
+  else record.watchers.push(callback);
+}
+
+/** Somebody waits no longer. */
+export function unwatchRun(record: RunRecord, moment: Moment, callback: () => void): void {
+  if (moment === 'free') {
+    if (record.rare) record.rare.freeWatchers = record.rare.freeWatchers.filter((other) => other !== callback);
+  } else if (record.watchers === callback) record.watchers = null;
+  else if (Array.isArray(record.watchers)) record.watchers = record.watchers.filter((other) => other !== callback);
+}
+
+/** Calls whoever waits for the end of the run. */
+export function callFinalWatchers(record: RunRecord): void {
+  const { watchers } = record;
+  record.watchers = null;
+  if (typeof watchers === 'function') watchers();
+  else for (const callback of watchers ?? []) callback();
+}
+
+/** Calls whoever waits for the run's id. */
+export function callFreeWatchers(record: RunRecord): void {
+  if (record.rare === null || record.rare.freeWatchers.length === 0) return;
+  const callbacks = record.rare.freeWatchers;
+  record.rare.freeWatchers = [];
+  for (const callback of callbacks) callback();
+}

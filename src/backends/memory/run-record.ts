@@ -1,0 +1,166 @@
+import type { Holder, Lease, NewRun, StoredRun } from '../../ports/backend.js';
+import type { QueuedTimer } from '../../timing/timer-queue.js';
+import type { CancelledRequest, Progress, Run, RunError, RunFailure, RunKind } from '../../task/run.js';
+import type { RunEvent } from '../../task/run-event.js';
+import { isFinal, type RunStatus } from '../../task/status.js';
+import type { Lane } from './lane.js';
+import { ListNode } from './run-list.js';
+
+/** The claim on a record; the record's `lease` is the one that counts. */
+export class MemoryLease implements Lease {
+  readonly run: RunRecord;
+  holder: Holder | undefined;
+  /** The attempt is over, but its handler is still at work. */
+  held = false;
+
+  constructor(run: RunRecord) {
+    this.run = run;
+  }
+}
+
+/** What most runs never need: kept apart, so that a finished run stays small. */
+export class RareState {
+  tags: readonly string[] = NO_TAGS;
+  owner: string | null = null;
+  idempotencyKey: string | null = null;
+  redriveOf: string | null = null;
+  redrivenBy: string | null = null;
+  dueAt: number | null = null;
+  dueTimer: QueuedTimer | undefined;
+  expiryTimer: QueuedTimer | undefined;
+  /** Its retry wait is over, but the handler of the attempt before is still at work. */
+  due = false;
+  /** The next attempt has the number of the last one, which was not used up. */
+  repeat = false;
+  delays = 0;
+  cancelRequestedAt: number | null = null;
+  cancel: CancelledRequest | null = null;
+  abandoned = false;
+  error: RunError | null = null;
+  cause: unknown = undefined;
+  failures: readonly RunFailure[] = [];
+  listeners: Set<(event: RunEvent) => void> | undefined;
+  freeWatchers: (() => void)[] = [];
+}
+
+const NO_TAGS: readonly string[] = [];
+
+/** A run in memory. One object from acceptance to eviction: 10⁶ of them have to fit. */
+export class RunRecord extends ListNode implements StoredRun {
+  readonly id: string;
+  readonly lane: Lane<RunRecord>;
+  /** Counts acceptances: the order of lists. */
+  readonly ordinal: number;
+  readonly createdAt: number;
+  readonly priority: number;
+  readonly maxAttempts: number;
+  status: RunStatus;
+  input: unknown;
+  result: unknown = undefined;
+  progress: Progress | null = null;
+  attempt = 0;
+  version = 1;
+  startedAt: number | null = null;
+  updatedAt: number;
+  lease: MemoryLease | null = null;
+  /** Who waits for the end: nobody, one callback, or several. */
+  watchers: (() => void) | (() => void)[] | null = null;
+  rare: RareState | null = null;
+  /** False once its record was removed or replaced. */
+  kept = true;
+
+  constructor(run: NewRun, lane: Lane<RunRecord>, { ordinal, now }: { ordinal: number; now: number }) {
+    super();
+    this.id = run.id;
+    this.lane = lane;
+    this.ordinal = ordinal;
+    this.createdAt = now;
+    this.updatedAt = now;
+    this.priority = run.priority;
+    this.maxAttempts = run.maxAttempts;
+    this.input = run.input;
+    this.status = run.delayMs > 0 ? 'scheduled' : 'queued';
+    if (run.tags.length > 0) this.seldom.tags = run.tags;
+    if (run.owner !== null) this.seldom.owner = run.owner;
+    if (run.idempotency !== null) this.seldom.idempotencyKey = run.idempotency.key;
+    if (run.redriveOf !== null) this.seldom.redriveOf = run.redriveOf;
+  }
+
+  get seldom(): RareState {
+    return (this.rare ??= new RareState());
+  }
+
+  get kind(): RunKind {
+    return this.lane.kind;
+  }
+
+  get task(): string | null {
+    return this.lane.task;
+  }
+
+  get queue(): string {
+    return this.lane.queue.name;
+  }
+
+  get tags(): readonly string[] {
+    return this.rare?.tags ?? NO_TAGS;
+  }
+
+  get owner(): string | null {
+    return this.rare?.owner ?? null;
+  }
+
+  get idempotencyKey(): string | null {
+    return this.rare?.idempotencyKey ?? null;
+  }
+
+  get delays(): number {
+    return this.rare?.delays ?? 0;
+  }
+
+  get redrivenBy(): string | null {
+    return this.rare?.redrivenBy ?? null;
+  }
+
+  get cause(): unknown {
+    return this.rare?.cause;
+  }
+
+  /** Its id cannot be started again: the run has not ended, or a handler of it is still at work. */
+  get active(): boolean {
+    return !isFinal(this.status) || this.lease !== null;
+  }
+
+  snapshot(): Run {
+    const rare = this.rare;
+    const { status } = this;
+    return {
+      id: this.id,
+      version: this.version,
+      kind: this.lane.kind,
+      task: this.lane.task,
+      queue: this.lane.queue.name,
+      status,
+      progress: this.progress,
+      attempt: this.attempt,
+      maxAttempts: this.maxAttempts,
+      priority: this.priority,
+      tags: rare === null ? NO_TAGS : rare.tags,
+      owner: rare === null ? null : rare.owner,
+      parentId: null,
+      redriveOf: rare === null ? null : rare.redriveOf,
+      redrivenBy: rare === null ? null : rare.redrivenBy,
+      createdAt: this.createdAt,
+      dueAt: rare === null ? null : rare.dueAt,
+      startedAt: this.startedAt,
+      updatedAt: this.updatedAt,
+      finishedAt: isFinal(status) ? this.updatedAt : null,
+      cancelRequestedAt: rare === null ? null : rare.cancelRequestedAt,
+      cancelReason: rare?.cancel?.reason ?? null,
+      abandoned: rare !== null && rare.abandoned,
+      result: this.result,
+      error: rare !== null && (status === 'failed' || status === 'retrying') ? rare.error : null,
+      failures: rare === null ? [] : rare.failures,
+    };
+  }
+}

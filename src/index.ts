@@ -1,0 +1,44 @@
+export { BatchProcessor } from './batch/batch-processor.js';
+export { TaskManager, taskManager } from './manager/task-manager.js';
+export type { EventsOptions, StartArguments } from './manager/task-manager.js';
+export type { RunHandle, WaitSignal } from './manager/run-handle.js';
+export type { Queues } from './manager/queues.js';
+export type {
+  AdHocOptions,
+  CloseReport,
+  IfActive,
+  ListQuery,
+  ManagerCounts,
+  ManagerOptions,
+  QueueInfo,
+  RetentionOptions,
+  RunPage,
+  StartOptions,
+  StatusCounts,
+} from './manager/manager-options.js';
+export { defineTask } from './task/task.js';
+export type { AnyTask, RateLimit, RunHooks, Task, TaskDefinition, TaskHandler, TaskLimits } from './task/task.js';
+export type { RunLog, TaskContext } from './task/task-context.js';
+export {
+  CancelledError,
+  ERROR_CODES,
+  hasCode,
+  isTaskError,
+  NonRetryableError,
+  RetryLaterError,
+  TaskError,
+  TimeLimitError,
+} from './task/errors.js';
+export type { ErrorCode, TaskErrorOptions } from './task/errors.js';
+export type { CancelRequest, Progress, Run, RunError, RunFailure, RunKind } from './task/run.js';
+export type { GapEvent, LogLevel, RunEvent, SnapshotEvent, StreamedEvent } from './task/run-event.js';
+export { FINAL_STATUSES, isFinal, RUN_STATUSES } from './task/status.js';
+export type { FinalStatus, LiveStatus, RunStatus } from './task/status.js';
+export type { InputIssue, SchemaIssue, SchemaResult, StandardSchema } from './task/standard-schema.js';
+export type { RetryPolicy } from './task/retry-policy.js';
+export type { Clock, Timer } from './ports/clock.js';
+export type { Logger } from './ports/logger.js';
+export { retry } from './timing/retry.js';
+export type { RetryOptions } from './timing/retry.js';
+export { sleep } from './timing/sleep.js';
+export type { WaitOptions } from './timing/sleep.js';

@@ -1,0 +1,207 @@
+import type { Executor } from '../ports/executor.js';
+import type { Clock } from '../ports/clock.js';
+import { CancelledError, TaskError, TimeLimitError } from '../task/errors.js';
+import type { CancelledRequest } from '../task/run.js';
+import type { LogLevel } from '../task/run-event.js';
+import type { ResolvedTask } from '../task/task.js';
+import type { TaskContext } from '../task/task-context.js';
+import { LazyAbort } from '../timing/lazy-abort.js';
+import type { QueuedTimer, TimerQueue } from '../timing/timer-queue.js';
+import { parseInput } from './parse-input.js';
+
+/** What attempts share. */
+export interface AttemptTools {
+  readonly clock: Clock;
+  /** Time limits and graces of all attempts. */
+  readonly timers: TimerQueue;
+  readonly executor: Executor;
+  readonly random: () => number;
+}
+
+/** How the platform ended an attempt whose handler is still at work. */
+export type ForcedEnd = 'time limit' | 'grace' | 'interrupted';
+
+/**
+ * One attempt: calls the handler in one guarded place, keeps its time limits, passes cancels on to its signal, and
+ * says exactly once how it ended and exactly once that the handler has settled. In that order, or both at once.
+ */
+export abstract class Attempt {
+  readonly task: ResolvedTask;
+  readonly startedAt: number;
+  readonly #tools: AttemptTools;
+  readonly #abort = new LazyAbort();
+  #softTimer: QueuedTimer | undefined;
+  #hardTimer: QueuedTimer | undefined;
+  #graceTimer: QueuedTimer | undefined;
+  #timeLimit: TimeLimitError | undefined;
+  #interrupted = false;
+  #ended = false;
+  #endWatcher: (() => void) | undefined;
+
+  constructor(task: ResolvedTask, startedAt: number, tools: AttemptTools) {
+    this.task = task;
+    this.startedAt = startedAt;
+    this.#tools = tools;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** When the first time limit runs out, in epoch milliseconds. */
+  get deadlineAt(): number | null {
+    const { softLimitMs, hardLimitMs } = this.task.limits;
+    const limitMs = softLimitMs ?? hardLimitMs;
+    return limitMs === undefined ? null : this.startedAt + limitMs;
+  }
+
+  /** Whether the attempt is over, for everybody but perhaps its handler. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Calls back when the attempt is over and that is recorded, at once where it is. For one caller at a time. */
+  whenEnded(callback: () => void): void {
+    if (this.#ended) callback();
+    else this.#endWatcher = callback;
+  }
+
+  /** What the handler is to see: a `CancelledError`, and `graceMs` later the end. */
+  protected cancelWithin(request: CancelledRequest, graceMs: number): void {
+    if (this.#ended) return;
+    this.#graceTimer = this.#tools.timers.after(graceMs, () => this.#force('grace'));
+    this.#abort.abort(new CancelledError(request));
+  }
+
+  /** The manager closes: the handler sees a `TaskError` `RUN_INTERRUPTED`. */
+  interrupt(): void {
+    if (this.#ended) return;
+    this.#interrupted = true;
+    this.#abort.abort(new TaskError('RUN_INTERRUPTED', 'The manager is closing'));
+  }
+
+  /** The manager has closed: ends the attempt without its handler. */
+  abandon(): void {
+    this.#force('interrupted');
+  }
+
+  /** Somebody else may hold the run by now. */
+  protected abortLost(): void {
+    this.#abort.abort(new TaskError('LEASE_LOST', 'The lease of this run was lost; another process may run it'));
+  }
+
+  /** Parses the input, calls the handler. Never throws. */
+  protected call(input: unknown, ctx: TaskContext): void {
+    this.#startTimers();
+    const parsed = parseInput(this.task.input, input);
+    if (parsed instanceof Promise) {
+      parsed.then(
+        (value) => this.#execute(value, ctx),
+        (error: unknown) => this.#threw(error),
+      );
+    } else if (parsed.ok) this.#execute(parsed.value, ctx);
+    else this.#threw(parsed.error);
+  }
+
+  /** The handler returned; the attempt had not ended yet. */
+  protected abstract onReturned(value: unknown): void;
+  /** The handler threw, or a time limit made it fail; `interrupted` where the manager's closing made it stop. */
+  protected abstract onThrew(error: unknown, interrupted: boolean): void;
+  /** The attempt is over, its handler is still at work. */
+  protected abstract onForced(end: ForcedEnd, error: TimeLimitError | undefined): void;
+  /** The handler has settled after the attempt was over: its value or error concerns nobody. */
+  protected abstract onLate(): void;
+
+  #execute(input: unknown, ctx: TaskContext): void {
+    if (this.#ended) return this.onLate();
+    // Cancelled while an asynchronous schema looked at the input: the handler need not begin.
+    if (this.#abort.aborted) return this.#threw(this.#abort.reason);
+    let returned: unknown;
+    try {
+      returned = this.#tools.executor.execute(this.task, input, ctx);
+      if (isThenable(returned)) {
+        Promise.resolve(returned).then(
+          (value) => this.#returned(value),
+          (error: unknown) => this.#threw(error),
+        );
+        return;
+      }
+    } catch (error) {
+      this.#threw(error);
+      return;
+    }
+    this.#returned(returned);
+  }
+
+  #returned(value: unknown): void {
+    if (!this.#end()) return this.onLate();
+    this.onReturned(value);
+    this.#endWatcher?.();
+  }
+
+  #threw(error: unknown): void {
+    if (!this.#end()) return this.onLate();
+    this.onThrew(this.#whyItFailed(error), this.#interrupted && this.#timeLimit === undefined);
+    this.#endWatcher?.();
+  }
+
+  /** A handler that throws after its time limit has failed because of the limit, whatever it throws. */
+  #whyItFailed(error: unknown): unknown {
+    if (this.#timeLimit === undefined) return error;
+    const { limit, limitMs } = this.#timeLimit;
+    return error === this.#timeLimit ? error : new TimeLimitError(limit, limitMs, { cause: error });
+  }
+
+  #force(end: ForcedEnd): void {
+    if (!this.#end()) return;
+    this.onForced(end, this.#timeLimit);
+    this.#endWatcher?.();
+  }
+
+  /** @returns false where the attempt is over already. */
+  #end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    const { timers } = this.#tools;
+    if (this.#softTimer) timers.cancel(this.#softTimer);
+    if (this.#hardTimer) timers.cancel(this.#hardTimer);
+    if (this.#graceTimer) timers.cancel(this.#graceTimer);
+    return true;
+  }
+
+  #startTimers(): void {
+    const { softLimitMs, hardLimitMs } = this.task.limits;
+    const { timers } = this.#tools;
+    if (softLimitMs !== undefined) this.#softTimer = timers.after(softLimitMs, () => this.#limit('soft', softLimitMs));
+    if (hardLimitMs !== undefined) {
+      this.#hardTimer = timers.after(hardLimitMs, () => {
+        this.#limit('hard', hardLimitMs);
+        this.#force('time limit');
+      });
+    }
+  }
+
+  /** A signal aborts once: a limit that comes after a cancel is not why the handler stops. */
+  #limit(limit: 'soft' | 'hard', limitMs: number): void {
+    const error = new TimeLimitError(limit, limitMs);
+    if (limit === 'hard' || !this.#abort.aborted) this.#timeLimit = error;
+    this.#abort.abort(error);
+  }
+}
+
+/** May throw: a getter of the value's own runs. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof Reflect.get(value, 'then') === 'function'
+  );
+}
+
+/** A line of a handler's log is cut after so many characters. */
+const MAX_LINE = 8_192;
+
+/** A handler's log, from a function that takes one line. */
+export function runLog(write: (level: LogLevel, message: string) => void) {
+  const level = (name: LogLevel) => (message: string) => write(name, String(message).slice(0, MAX_LINE));
+  return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
+}

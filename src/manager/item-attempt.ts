@@ -1,0 +1,147 @@
+import { hasCode, TaskError, TimeLimitError } from '../task/errors.js';
+import type { CancelledRequest } from '../task/run.js';
+import type { ResolvedTask } from '../task/task.js';
+import type { RunLog, TaskContext } from '../task/task-context.js';
+import { Attempt, type ForcedEnd, runLog } from './attempt.js';
+import type { RunAttemptTools } from './run-attempt.js';
+
+/** One try of one item of an import. */
+export interface ItemCall {
+  readonly task: ResolvedTask;
+  readonly input: unknown;
+  /** The context of the import's run. */
+  readonly ctx: TaskContext;
+  /** Counted from 0. */
+  readonly index: number;
+  /** Counted from 1. */
+  readonly attempt: number;
+  /** The import's signal: when it aborts, the item is cancelled. */
+  readonly signal: AbortSignal;
+}
+
+/** How one try of one item ended. */
+export interface ItemEnd {
+  /** Resolves with what the handler returned; rejects with what it threw, or with the signal's reason when the item was cancelled and its handler did not settle within its grace. */
+  readonly value: Promise<unknown>;
+  /** Resolves when the handler has settled and its slot is free. */
+  readonly released: Promise<void>;
+}
+
+/**
+ * Tries one item: waits for a slot of its task as a run does, keeps the task's limits, and gives the slot back when the
+ * handler has settled.
+ */
+export async function callItem(call: ItemCall, tools: RunAttemptTools): Promise<ItemEnd> {
+  await tools.slots.acquire(call.task, call.signal);
+  return new ItemAttempt(call, tools).run();
+}
+
+class ItemAttempt extends Attempt {
+  readonly #call: ItemCall;
+  readonly #tools: RunAttemptTools;
+  readonly #onAbort = (): void => this.#cancel();
+  #resolve: (value: unknown) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+  #release: () => void = () => undefined;
+
+  constructor(call: ItemCall, tools: RunAttemptTools) {
+    super(call.task, tools.clock.now(), tools);
+    this.#call = call;
+    this.#tools = tools;
+  }
+
+  run(): ItemEnd {
+    const value = new Promise<unknown>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const released = new Promise<void>((resolve) => (this.#release = resolve));
+    const { signal, input } = this.#call;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.call(input, new ItemContext(this, this.#call));
+    if (signal.aborted) this.#cancel();
+    return { value, released };
+  }
+
+  protected override onReturned(value: unknown): void {
+    this.#resolve(value);
+    this.#leave();
+  }
+
+  protected override onThrew(error: unknown): void {
+    this.#reject(error);
+    this.#leave();
+  }
+
+  protected override onForced(_end: ForcedEnd, error: TimeLimitError | undefined): void {
+    this.#tools.tally.abandoned += 1;
+    this.#tools.logger?.warn(
+      { runId: this.#call.ctx.runId, task: this.task.name, itemIndex: this.#call.index },
+      'The handler of an item does not stop; the import goes on without it, its slot stays taken',
+    );
+    this.#reject(error ?? this.#call.signal.reason);
+  }
+
+  protected override onLate(): void {
+    this.#tools.tally.abandoned -= 1;
+    this.#tools.tally.dropped += 1;
+    this.#leave();
+  }
+
+  #cancel(): void {
+    this.cancelWithin(requestOf(this.#call.signal.reason), this.#tools.graceMs);
+  }
+
+  #leave(): void {
+    this.#call.signal.removeEventListener('abort', this.#onAbort);
+    this.#tools.slots.give(this.task);
+    this.#release();
+  }
+}
+
+/** An item is cancelled by whoever cancelled its import. */
+function requestOf(reason: unknown): CancelledRequest {
+  if (!hasCode(reason, 'RUN_CANCELLED')) return { by: 'import', reason: reason instanceof TaskError ? reason.message : null };
+  const { by, reason: why } = reason.details;
+  return { by: typeof by === 'string' ? by : 'import', reason: typeof why === 'string' ? why : null };
+}
+
+/** What the handler of an item gets: the import's run, with an attempt, an index and a signal of its own. */
+class ItemContext implements TaskContext {
+  readonly #item: ItemAttempt;
+  readonly #import: TaskContext;
+  readonly attempt: number;
+  readonly itemIndex: number;
+
+  constructor(item: ItemAttempt, call: ItemCall) {
+    this.#item = item;
+    this.#import = call.ctx;
+    this.attempt = call.attempt;
+    this.itemIndex = call.index;
+  }
+
+  get runId(): string {
+    return this.#import.runId;
+  }
+
+  get signal(): AbortSignal {
+    return this.#item.signal;
+  }
+
+  get deadlineAt(): number | null {
+    return this.#item.deadlineAt;
+  }
+
+  get idempotencyKey(): string {
+    return `${this.#import.idempotencyKey}:${this.itemIndex}`;
+  }
+
+  get log(): RunLog {
+    return runLog((level, message) => this.#import.log[level](`item ${this.itemIndex}: ${message}`));
+  }
+
+  /** An import's progress counts its items; theirs is nobody's. */
+  progress(): void {
+    return undefined;
+  }
+}

@@ -1,0 +1,296 @@
+import { memoryBackend } from '../backends/memory/memory-backend.js';
+import { inlineExecutor } from '../executors/inline/inline-executor.js';
+import type { Accepted, Backend, Holder, Lease, MaybePromise, StoredRun, Worker } from '../ports/backend.js';
+import { hasCode, TaskError } from '../task/errors.js';
+import type { CancelRequest, Run, RunKind } from '../task/run.js';
+import type { StreamedEvent } from '../task/run-event.js';
+import type { ResolvedTask } from '../task/task.js';
+import { TimerQueue } from '../timing/timer-queue.js';
+import { EventStream } from './event-stream.js';
+import { callItem, type ItemCall, type ItemEnd } from './item-attempt.js';
+import type { CloseReport, StartOptions } from './manager-options.js';
+import { parseInput } from './parse-input.js';
+import type { ResolvedOptions } from './resolve-options.js';
+import { RunAttempt, type RunAttemptTools } from './run-attempt.js';
+import { type HandleSource, RunHandle } from './run-handle.js';
+import { callHooks } from './run-hooks.js';
+import { RunIds } from './run-id.js';
+import { shutDown } from './shutdown.js';
+import { Slots } from './slots.js';
+import { cancelRequest, type Start, startRequest, type StartRequest } from './start-request.js';
+import { TaskRegistry } from './task-registry.js';
+import { waitUntilFree } from './wait-until-free.js';
+
+/** How many imports are read at once: each holds a file open. */
+const MAX_IMPORTS = 100;
+
+/** Told when the record of an ended run is removed. */
+export type ForgottenListener = (run: StoredRun) => void;
+
+/** The parts of a manager, wired together: what its façade and the floor above it work with. */
+export class ManagerCore implements HandleSource {
+  readonly options: ResolvedOptions;
+  readonly registry = new TaskRegistry();
+  readonly backend: Backend = memoryBackend();
+  readonly #tools: RunAttemptTools;
+  readonly #ids: RunIds;
+  readonly #streams = new Set<EventStream>();
+  readonly #forgotten = new Set<ForgottenListener>();
+  #opening: MaybePromise<void> | undefined;
+  #worker: Worker | undefined;
+  #closing: Promise<CloseReport> | undefined;
+  #importTask: ResolvedTask | undefined;
+  #imports = 0;
+
+  constructor(options: ResolvedOptions) {
+    const { clock, concurrency, graceMs, logger, random } = options;
+    this.options = options;
+    for (const task of options.tasks) this.registry.register(task);
+    this.#ids = new RunIds(clock);
+    this.#tools = {
+      clock,
+      random,
+      logger,
+      graceMs,
+      backend: this.backend,
+      executor: inlineExecutor,
+      timers: new TimerQueue(clock),
+      slots: new Slots(concurrency, clock, () => this.#worker?.wake()),
+      atWork: new Set(),
+      tally: { abandoned: 0, dropped: 0 },
+    };
+  }
+
+  get closing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  get atWork(): number {
+    return this.#tools.slots.atWork;
+  }
+
+  get tally(): Readonly<{ abandoned: number; dropped: number }> {
+    return this.#tools.tally;
+  }
+
+  /** Opens the backend and begins to work, once. */
+  open(): MaybePromise<void> {
+    return (this.#opening ??= this.#open());
+  }
+
+  #open(): MaybePromise<void> {
+    const { clock, logger, queueLimit, retention } = this.options;
+    const observer = { settled: (run: StoredRun) => this.#settled(run), forgotten: (run: StoredRun) => this.#forget(run) };
+    const opened = this.backend.open({ clock, logger, queueLimit, retention, observer });
+    return opened instanceof Promise ? opened.then(() => this.#work()) : this.#work();
+  }
+
+  #work(): void {
+    this.#worker = this.backend.work({
+      freeSlots: (kind, task) => this.#freeSlots(kind, task),
+      take: (run, lease) => this.#take(run, lease),
+    });
+  }
+
+  /** Checks, validates, accepts. Answers at once where schema and backend do. */
+  start(start: Start, options: StartOptions | undefined): MaybePromise<RunHandle<unknown>> {
+    if (this.#closing !== undefined) throw closed();
+    const request = startRequest(start, options, () => this.#ids.next());
+    const opened = this.open();
+    if (opened instanceof Promise) return opened.then(() => this.#validate(start, request));
+    return this.#validate(start, request);
+  }
+
+  #validate(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
+    const parsed = parseInput(start.task.input, start.input);
+    if (parsed instanceof Promise) return parsed.then(() => this.#accept(start, request));
+    if (!parsed.ok) throw parsed.error;
+    return this.#accept(start, request);
+  }
+
+  #accept(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
+    if (this.#closing !== undefined) throw closed();
+    if (request.ifActive === 'replace') return this.#replace(start, request.run);
+    const accepted = this.backend.accept(request.run, request.ifActive);
+    return accepted instanceof Promise ? accepted.then((each) => this.#accepted(start, each)) : this.#accepted(start, accepted);
+  }
+
+  #accepted(start: Start, accepted: Accepted): RunHandle<unknown> {
+    if (start.name === null && !accepted.replayed) this.registry.addAdHoc(accepted.run.id, start.task);
+    return new RunHandle(this, accepted.run.id, accepted);
+  }
+
+  /** Cancels whatever holds the id until it is free, at most `graceMs`. */
+  async #replace(start: Start, run: StartRequest['run']): Promise<RunHandle<unknown>> {
+    const { clock, graceMs } = this.options;
+    const deadline = clock.monotonic() + graceMs;
+    for (;;) {
+      try {
+        return await this.#accept(start, { run, ifActive: 'error' });
+      } catch (error) {
+        const leftMs = deadline - clock.monotonic();
+        if (!hasCode(error, 'RUN_CONFLICT') || leftMs <= 0) throw error;
+        const active = await this.backend.cancel(run.id, { by: 'caller', reason: 'replaced' });
+        if (active !== undefined) await waitUntilFree(this.backend, active, { clock, timeoutMs: leftMs });
+      }
+    }
+  }
+
+  async redrive(id: string): Promise<RunHandle<unknown>> {
+    if (this.#closing !== undefined) throw closed();
+    const failed = await this.find(id);
+    if (failed === undefined) throw new TaskError('RUN_NOT_FOUND', `There is no run ${id}`, { details: { runId: id } });
+    if (failed.task === null || failed.kind !== 'run') {
+      throw new TaskError('RUN_CONFLICT', `Run ${id} has no stored input to run again: only runs of a task can be redriven`);
+    }
+    const start = { task: this.registry.get(failed.task), name: failed.task, input: failed.input, redriveOf: id };
+    const { priority, tags, owner } = failed;
+    const { run } = startRequest(start, { priority, tags, ...(owner !== null && { owner }) }, () => this.#ids.next());
+    return this.#accepted(start, await this.backend.redrive(failed, run));
+  }
+
+  handle(id: string): RunHandle<unknown> {
+    return new RunHandle(this, id);
+  }
+
+  async find(id: string): Promise<StoredRun | undefined> {
+    await this.open();
+    return this.backend.find(id);
+  }
+
+  async cancel(id: string, reason: string | CancelRequest | undefined): Promise<Run | undefined> {
+    const request = cancelRequest(reason);
+    // Nothing is awaited before the request is passed on: a handler sees its signal in the turn of the cancel.
+    const opened = this.open();
+    if (opened instanceof Promise) await opened;
+    return (await this.backend.cancel(id, request))?.snapshot();
+  }
+
+  /** All events, or those of one run, which is looked up by its id where it is not given. */
+  events(id: string | undefined, run: StoredRun | undefined, signal: AbortSignal | undefined): AsyncIterable<StreamedEvent> {
+    let unsubscribe = (): void => undefined;
+    const onEnd = (): void => {
+      unsubscribe();
+      this.#streams.delete(stream);
+    };
+    const stream: EventStream = new EventStream({ clock: this.options.clock, signal, oneRun: id !== undefined, onEnd });
+    if (stream.ended) return stream;
+    this.#streams.add(stream);
+    const subscribe = (to: StoredRun | null): void => {
+      if (!stream.ended) unsubscribe = this.backend.subscribe(to, (event) => stream.push(event));
+    };
+    void this.#feed(stream, id, run, subscribe);
+    return stream;
+  }
+
+  /** Subscribes in this turn wherever the backend answers at once. */
+  async #feed(stream: EventStream, id: string | undefined, known: StoredRun | undefined, subscribe: (to: StoredRun | null) => void): Promise<void> {
+    try {
+      const opened = this.open();
+      if (opened instanceof Promise) await opened;
+      if (id === undefined) {
+        subscribe(null);
+        if (this.#closing !== undefined) stream.end();
+        return;
+      }
+      const found = known ?? this.backend.find(id);
+      const run = found instanceof Promise ? await found : found;
+      if (run === undefined) throw new TaskError('RUN_NOT_FOUND', `There is no run ${id}`, { details: { runId: id } });
+      subscribe(run);
+      stream.begin(run);
+    } catch (error) {
+      stream.fail(error);
+    }
+  }
+
+  /** The first call decides the grace. */
+  close(graceMs: number): Promise<CloseReport> {
+    return (this.#closing ??= this.#close(graceMs));
+  }
+
+  async #close(graceMs: number): Promise<CloseReport> {
+    await this.open();
+    const { clock } = this.options;
+    const { backend, atWork, tally, timers, slots } = this.#tools;
+    const worker = this.#worker;
+    const report = worker === undefined
+      ? { completed: 0, interrupted: 0, waiting: 0, abandoned: 0 }
+      : await shutDown({ backend, worker, clock, atWork, tally }, graceMs);
+    for (const stream of this.#streams) stream.end();
+    timers.clear();
+    slots.close();
+    await backend.close();
+    return report;
+  }
+
+  /** Says how the runs of imports are handled; asked once, by the room that reads them. */
+  handleImports(task: ResolvedTask, onForgotten: ForgottenListener): void {
+    this.#importTask = task;
+    this.#forgotten.add(onForgotten);
+    this.#worker?.wake();
+  }
+
+  /** Tries one item of an import. */
+  callItem(call: ItemCall): Promise<ItemEnd> {
+    return callItem(call, this.#tools);
+  }
+
+  #freeSlots(kind: RunKind, name: string | null): number {
+    if (kind === 'import') return this.#importTask === undefined ? 0 : MAX_IMPORTS - this.#imports;
+    if (name === null) return this.#tools.slots.free(null);
+    const task = this.registry.find(name);
+    return task === undefined ? 0 : this.#tools.slots.free(task);
+  }
+
+  #take(run: StoredRun, lease: Lease): Holder {
+    if (run.kind === 'import') this.#imports += 1;
+    return new RunAttempt(lease, this.#definition(run), this.#tools);
+  }
+
+  #definition(run: StoredRun): ResolvedTask {
+    const { kind, task, id } = run;
+    const known = kind === 'import' ? this.#importTask : task === null ? this.registry.findAdHoc(id) : this.registry.find(task);
+    return known ?? unknownTask(run);
+  }
+
+  #settled(run: StoredRun): void {
+    if (run.kind === 'import') this.#importSettled(run);
+    if (run.task === null) this.registry.removeAdHoc(run.id);
+    const { hooks, logger } = this.options;
+    const task = run.task === null || run.kind === 'import' ? undefined : this.registry.find(run.task);
+    if (run.status === 'failed') logger?.warn({ runId: run.id, task: run.task, err: run.cause }, 'A run failed');
+    if (task !== undefined) callHooks(run, task.hooks, logger);
+    callHooks(run, hooks, logger);
+  }
+
+  #importSettled(run: StoredRun): void {
+    // One that was cancelled while it waited was never taken.
+    if (run.attempt > 0) this.#imports -= 1;
+    this.#worker?.wake();
+  }
+
+  #forget(run: StoredRun): void {
+    for (const listener of this.#forgotten) listener(run);
+  }
+}
+
+function closed(): TaskError {
+  return new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+}
+
+/** Never delivered on purpose; if it is all the same, the run fails and says why. */
+function unknownTask(run: StoredRun): ResolvedTask {
+  const name = run.task ?? 'ad-hoc function';
+  return {
+    name,
+    input: undefined,
+    queue: run.queue,
+    priority: 0,
+    retry: { maxAttempts: 1, initialDelayMs: 0, factor: 1, maxDelayMs: 0, jitter: 'none', retryOn: undefined },
+    limits: {},
+    hooks: {},
+    handler: () => {
+      throw new TaskError('TASK_UNKNOWN', `This process knows no task ${name}`);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { TaskError } from '../task/errors.js';
+import { describeIssues, type SchemaResult, type StandardSchema } from '../task/standard-schema.js';
+
+/** What parsing gave: the value for the handler, or a `TaskError` `INPUT_INVALID`. */
+export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: TaskError };
+
+/**
+ * Parses an input by a task's schema. Answers at once where the schema does.
+ *
+ * @returns the result, or for an asynchronous schema a promise of the value that rejects with the `TaskError`.
+ */
+export function parseInput(schema: StandardSchema | undefined, input: unknown): Parsed | Promise<unknown> {
+  if (schema === undefined) return { ok: true, value: input };
+  let result: SchemaResult<unknown> | Promise<SchemaResult<unknown>>;
+  try {
+    result = schema['~standard'].validate(input);
+  } catch (error) {
+    return { ok: false, error: schemaFailed(error) };
+  }
+  return isPromiseLike(result) ? parseLater(result) : read(result);
+}
+
+async function parseLater(result: PromiseLike<SchemaResult<unknown>>): Promise<unknown> {
+  let settled: SchemaResult<unknown>;
+  try {
+    settled = await result;
+  } catch (error) {
+    throw schemaFailed(error);
+  }
+  const parsed = read(settled);
+  if (parsed.ok) return parsed.value;
+  throw parsed.error;
+}
+
+function read(result: SchemaResult<unknown>): Parsed {
+  if (result.issues === undefined) return { ok: true, value: result.value };
+  const issues = describeIssues(result.issues);
+  const first = issues[0];
+  const where = first === undefined ? '' : `: ${first.pointer === '' ? '' : `${first.pointer} `}${first.detail}`;
+  const more = result.issues.length > 1 ? ` (and ${result.issues.length - 1} more)` : '';
+  return { ok: false, error: new TaskError('INPUT_INVALID', `The input does not fit the task${where}${more}`, { details: { issues } }) };
+}
+
+/** A schema that throws says nothing about the input that could be shown. */
+function schemaFailed(cause: unknown): TaskError {
+  return new TaskError('INPUT_INVALID', "The input could not be checked: the task's schema threw", { cause, details: { issues: [] } });
+}
+
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

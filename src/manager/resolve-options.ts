@@ -1,0 +1,62 @@
+import type { Retention } from '../ports/backend.js';
+import type { Clock } from '../ports/clock.js';
+import type { Logger } from '../ports/logger.js';
+import { checkDuration, checkInteger, checkLimit, checkOptions, show } from '../task/checks.js';
+import type { AnyTask, RunHooks } from '../task/task.js';
+import { systemClock } from '../timing/system-clock.js';
+import type { ManagerOptions, RetentionOptions } from './manager-options.js';
+
+/** {@link ManagerOptions} that were checked, with every default filled in. */
+export interface ResolvedOptions {
+  readonly tasks: readonly AnyTask[];
+  readonly concurrency: number;
+  readonly queueLimit: number;
+  readonly graceMs: number;
+  readonly retention: Retention;
+  readonly hooks: RunHooks;
+  readonly logger: Logger | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+const HOUR_MS = 3_600_000;
+const DEFAULT_RETENTION: Retention = {
+  keepResultMs: HOUR_MS,
+  maxFinished: 10_000,
+  keepFailedMs: 7 * 24 * HOUR_MS,
+  maxFailed: 10_000,
+  keepKeyMs: 24 * HOUR_MS,
+  maxKeys: 100_000,
+};
+const KNOWN = ['tasks', 'concurrency', 'queueLimit', 'graceMs', 'retention', 'logger', 'clock', 'random', 'onSettled', 'onFailed'];
+
+/** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range. */
+export function resolveOptions(options: ManagerOptions): ResolvedOptions {
+  checkOptions("the manager's options", options, KNOWN);
+  const { tasks = [], concurrency = 64, queueLimit = 100_000, graceMs = 10_000, onSettled, onFailed } = options;
+  if (!Array.isArray(tasks)) throw new TypeError(`tasks must be an array of tasks; got ${show(tasks)}`);
+  for (const [what, hook] of Object.entries({ onSettled, onFailed })) {
+    if (hook !== undefined && typeof hook !== 'function') throw new TypeError(`${what} must be a function; got ${show(hook)}`);
+  }
+  return {
+    tasks,
+    concurrency: checkLimit('concurrency', concurrency),
+    queueLimit: checkLimit('queueLimit', queueLimit),
+    graceMs: checkDuration('graceMs', graceMs),
+    retention: resolveRetention(options.retention),
+    hooks: { ...(onSettled && { onSettled }), ...(onFailed && { onFailed }) },
+    logger: options.logger,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+}
+
+function resolveRetention(options: RetentionOptions = {}): Retention {
+  checkOptions('retention', options, Object.keys(DEFAULT_RETENTION));
+  const retention = { ...DEFAULT_RETENTION, ...options };
+  for (const name of ['keepResultMs', 'keepFailedMs', 'keepKeyMs'] as const) checkDuration(`retention.${name}`, retention[name]);
+  for (const name of ['maxFinished', 'maxFailed', 'maxKeys'] as const) {
+    if (retention[name] !== Infinity) checkInteger(`retention.${name}`, retention[name], { min: 0 });
+  }
+  return retention;
+}

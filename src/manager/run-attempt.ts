@@ -1,0 +1,205 @@
+import type { Backend, Holder, Lease, Outcome, StoredRun } from '../ports/backend.js';
+import type { Logger } from '../ports/logger.js';
+import { TaskError, type TimeLimitError } from '../task/errors.js';
+import { decideRetry } from '../task/retry-policy.js';
+import { describeError } from '../task/run-error.js';
+import type { CancelledRequest } from '../task/run.js';
+import type { ResolvedTask } from '../task/task.js';
+import type { RunLog, TaskContext } from '../task/task-context.js';
+import { Attempt, type AttemptTools, type ForcedEnd, runLog } from './attempt.js';
+import { ProgressMeter } from './progress-meter.js';
+import type { Slots } from './slots.js';
+
+/** What the attempts of one manager share. */
+export interface RunAttemptTools extends AttemptTools {
+  readonly backend: Backend;
+  readonly slots: Slots;
+  readonly graceMs: number;
+  readonly logger: Logger | undefined;
+  /** The attempts whose handlers are at work. */
+  readonly atWork: Set<RunAttempt>;
+  readonly tally: Tally;
+}
+
+/** What the manager counts. */
+export interface Tally {
+  /** Handlers at work whose run or attempt has ended without them. */
+  abandoned: number;
+  /** Results, errors, progress and log lines that came too late. */
+  dropped: number;
+}
+
+/** An attempt of a run: reports to the backend that delivered it, and holds a slot until its handler has settled. */
+export class RunAttempt extends Attempt implements Holder {
+  readonly #run: StoredRun;
+  readonly #lease: Lease;
+  readonly #tools: RunAttemptTools;
+  /** An import's run holds no slot: its items do. */
+  readonly #holdsSlot: boolean;
+  #meter: ProgressMeter | undefined;
+
+  constructor(lease: Lease, task: ResolvedTask, tools: RunAttemptTools) {
+    super(task, tools.clock.now(), tools);
+    this.#run = lease.run;
+    this.#lease = lease;
+    this.#tools = tools;
+    this.#holdsSlot = lease.run.kind === 'run';
+    tools.atWork.add(this);
+    if (this.#holdsSlot) tools.slots.take(this.#slotOwner);
+  }
+
+  get run(): StoredRun {
+    return this.#run;
+  }
+
+  begin(): void {
+    this.call(this.#run.input, new RunContext(this, this.#run));
+  }
+
+  cancel(request: CancelledRequest): void {
+    // The items of an import have a grace of their own each, and end within it: the import ends right after them.
+    this.cancelWithin(request, this.#holdsSlot ? this.#tools.graceMs : 2 * this.#tools.graceMs);
+  }
+
+  lost(): void {
+    this.abortLost();
+  }
+
+  tellProgress(done: number, total: number | null, note: string | null): void {
+    if (this.ended) {
+      this.#tools.tally.dropped += 1;
+      return;
+    }
+    const { backend, clock, timers } = this.#tools;
+    this.#meter ??= new ProgressMeter((progress) => backend.progress(this.#lease, progress), clock, timers);
+    this.#meter.tell(done, total, note);
+  }
+
+  get log(): RunLog {
+    const { backend, logger, tally } = this.#tools;
+    return runLog((level, message) => {
+      logger?.[level]({ runId: this.#run.id, task: this.#run.task }, message);
+      if (this.ended) tally.dropped += 1;
+      else backend.log(this.#lease, { level, message });
+    });
+  }
+
+  protected override onReturned(value: unknown): void {
+    this.#settle({ type: 'completed', value });
+  }
+
+  protected override onThrew(error: unknown, interrupted: boolean): void {
+    this.#settle(interrupted ? this.#interruption() : this.#afterFailure(error));
+  }
+
+  protected override onForced(end: ForcedEnd, error: TimeLimitError | undefined): void {
+    this.#tools.tally.abandoned += 1;
+    this.#tools.logger?.warn(
+      { runId: this.#run.id, task: this.#run.task, attempt: this.#run.attempt },
+      `A handler does not stop (${end}); its run goes on without it, its slot stays taken`,
+    );
+    if (end === 'grace') this.#report({ type: 'cancelled' }, true);
+    else if (end === 'interrupted') this.#report(this.#interruption(), true);
+    else this.#report(this.#afterFailure(error), true);
+  }
+
+  protected override onLate(): void {
+    this.#tools.tally.abandoned -= 1;
+    this.#tools.tally.dropped += 1;
+    this.#catch(() => this.#tools.backend.release(this.#lease));
+    this.#leave();
+  }
+
+  #afterFailure(cause: unknown): Outcome {
+    const { attempt, delays } = this.#run;
+    const error = describeError(cause, attempt);
+    const { retry } = this.task;
+    // No policy of a user's is asked about a run that was cancelled: it ends anyway.
+    if (this.#run.status === 'cancelling') return { type: 'failed', error, cause };
+    const next = decideRetry(retry, { error: cause, attempt, delays, random: this.#tools.random });
+    return next.again ? { type: 'retry', error, cause, ...next } : { type: 'failed', error, cause };
+  }
+
+  #interruption(): Outcome {
+    const error = new TaskError('RUN_INTERRUPTED', 'The manager was closed while the run was at work');
+    return { type: 'interrupted', error: describeError(error, this.#run.attempt) };
+  }
+
+  #settle(outcome: Outcome): void {
+    const reported = this.#report(outcome, false);
+    if (reported instanceof Promise) void reported.then(() => this.#leave());
+    else this.#leave();
+  }
+
+  /** The handler is at work no more. */
+  #leave(): void {
+    this.#tools.atWork.delete(this);
+    if (this.#holdsSlot) this.#tools.slots.give(this.#slotOwner);
+  }
+
+  #report(outcome: Outcome, held: boolean): void | Promise<void> {
+    this.#meter?.flush();
+    return this.#catch(() => this.#tools.backend.settle(this.#lease, outcome, held));
+  }
+
+  /** A backend that fails must not leave the slot taken for ever. */
+  #catch(call: () => unknown): void | Promise<void> {
+    const failed = (error: unknown): void => {
+      this.#tools.logger?.error({ runId: this.#run.id, err: error }, 'The outcome of an attempt could not be recorded');
+    };
+    try {
+      const answer = call();
+      if (answer instanceof Promise) return answer.then((recorded) => this.#recorded(recorded), failed);
+      this.#recorded(answer);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #recorded(recorded: unknown): void {
+    if (recorded === false) this.#tools.tally.dropped += 1;
+  }
+
+  get #slotOwner(): ResolvedTask | null {
+    return this.#run.task === null ? null : this.task;
+  }
+}
+
+/** What the handler of a run gets. */
+class RunContext implements TaskContext {
+  readonly #attempt: RunAttempt;
+  readonly #run: StoredRun;
+  readonly attempt: number;
+  readonly itemIndex = null;
+
+  constructor(attempt: RunAttempt, run: StoredRun) {
+    this.#attempt = attempt;
+    this.#run = run;
+    this.attempt = run.attempt;
+  }
+
+  get runId(): string {
+    return this.#run.id;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  get deadlineAt(): number | null {
+    return this.#attempt.deadlineAt;
+  }
+
+  /** An id may be started again once it has ended: its acceptance tells the runs apart. */
+  get idempotencyKey(): string {
+    return this.#run.idempotencyKey ?? `${this.#run.id}:${this.#run.createdAt.toString(36)}`;
+  }
+
+  get log(): RunLog {
+    return this.#attempt.log;
+  }
+
+  progress(done: number, total: number | null = null, note: string | null = null): void {
+    this.#attempt.tellProgress(done, total, note);
+  }
+}

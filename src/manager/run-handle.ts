@@ -1,0 +1,132 @@
+import type { Backend, StoredRun } from '../ports/backend.js';
+import { TaskError } from '../task/errors.js';
+import { resultError } from '../task/run-error.js';
+import type { CancelRequest, Run } from '../task/run.js';
+import type { StreamedEvent } from '../task/run-event.js';
+import { isFinal } from '../task/status.js';
+
+/** What a handle asks its manager for. */
+export interface HandleSource {
+  readonly backend: Backend;
+  find(id: string): Promise<StoredRun | undefined>;
+  cancel(id: string, reason: string | CancelRequest | undefined): Promise<Run | undefined>;
+  events(id: string, run: StoredRun | undefined, signal: AbortSignal | undefined): AsyncIterable<StreamedEvent>;
+}
+
+/** How a wait is ended from outside. */
+export interface WaitSignal {
+  /** Ends the wait: it rejects with the signal's reason; the run goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What you hold of a run. It is not a promise: awaiting it gives the handle itself. It stays with its run, also when
+ * the id is started again later.
+ */
+export class RunHandle<Result> {
+  readonly id: string;
+  /** True where an earlier start gave this run: under the same idempotency key, or by `ifActive: 'return'`. */
+  readonly replayed: boolean;
+  readonly #source: HandleSource;
+  #run: StoredRun | undefined;
+  #settled: Promise<Run> | undefined;
+
+  /** Handles are made by a manager: `start`, `handle`, `redrive`. */
+  constructor(source: HandleSource, id: string, known?: { readonly run: StoredRun; readonly replayed: boolean }) {
+    this.#source = source;
+    this.id = id;
+    this.#run = known?.run;
+    this.replayed = known?.replayed ?? false;
+  }
+
+  /**
+   * What the handler returned. A rejection that nobody reads is no `unhandledRejection`.
+   *
+   * @throws {TaskError} the run's code (`HANDLER_FAILED`, `TIME_LIMIT`, …, its `cause` is what the handler threw), or
+   * RUN_CANCELLED, also where a cancelled run has kept a value; RUN_NOT_FOUND where there is no such run.
+   */
+  result(wait?: WaitSignal): Promise<Result> {
+    const result = this.#result(wait);
+    result.catch(() => undefined);
+    return result;
+  }
+
+  /**
+   * The run once it has ended, however it ended. Never rejects for a run that there is.
+   *
+   * @throws {TaskError} RUN_NOT_FOUND where there is no such run.
+   */
+  settled(wait: WaitSignal = {}): Promise<Run> {
+    if (wait.signal !== undefined) return this.#settleUnless(wait.signal);
+    return (this.#settled ??= this.#run === undefined ? this.#settleLater() : this.#settle(this.#run));
+  }
+
+  /** The run as it is now; undefined where there is none (any more). */
+  async snapshot(): Promise<Run | undefined> {
+    const run = this.#run ?? (await this.#source.find(this.id));
+    return run?.snapshot();
+  }
+
+  /**
+   * Asks the run to stop. A waiting one is `cancelled` at once, a running one `cancelling`; an ended one stays as it is.
+   *
+   * @returns the run after the request; undefined where there is none.
+   */
+  async cancel(reason?: string | CancelRequest): Promise<Run | undefined> {
+    if (this.#run !== undefined && isFinal(this.#run.status)) return this.#run.snapshot();
+    return this.#source.cancel(this.id, reason);
+  }
+
+  /** Begins with the present state and ends after the final event, or when the signal aborts. Subscribes when called. */
+  events(wait: WaitSignal = {}): AsyncIterable<StreamedEvent> {
+    return this.#source.events(this.id, this.#run, wait.signal);
+  }
+
+  async #result(wait: WaitSignal | undefined): Promise<Result> {
+    const run = await this.settled(wait);
+    // The type came with the task or the function that `start` was given.
+    if (run.status === 'completed') return run.result as Result;
+    throw resultError(run, this.#run?.cause);
+  }
+
+  #settle(run: StoredRun): Promise<Run> {
+    if (isFinal(run.status)) return Promise.resolve(run.snapshot());
+    return new Promise((resolve) => this.#source.backend.watch(run, 'final', () => resolve(run.snapshot())));
+  }
+
+  async #settleLater(): Promise<Run> {
+    try {
+      return await this.#settle(await this.#find());
+    } catch (error) {
+      this.#settled = undefined; // the run may be there the next time
+      throw error;
+    }
+  }
+
+  async #settleUnless(signal: AbortSignal): Promise<Run> {
+    signal.throwIfAborted();
+    const run = await this.#find();
+    const { backend } = this.#source;
+    return new Promise((resolve, reject) => {
+      const onFinal = (): void => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(run.snapshot());
+      };
+      const onAbort = (): void => {
+        backend.unwatch(run, 'final', onFinal);
+        // The reason of an abort is the caller's own value, an error or not.
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      backend.watch(run, 'final', onFinal);
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  async #find(): Promise<StoredRun> {
+    this.#run ??= await this.#source.find(this.id);
+    if (this.#run !== undefined) return this.#run;
+    throw new TaskError('RUN_NOT_FOUND', `There is no run ${this.id}`, { details: { runId: this.id } });
+  }
+}

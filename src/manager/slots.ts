@@ -1,0 +1,160 @@
+import type { Clock, Timer } from '../ports/clock.js';
+import type { RateLimit, ResolvedTask, TaskLimits } from '../task/task.js';
+import { nextTurn } from '../timing/next-turn.js';
+import { RateWindow } from './rate-window.js';
+
+/** Whose limits count: a task's; ad-hoc functions (null) have none of their own. */
+export type SlotOwner = ResolvedTask | null;
+
+/** The slots of one task. */
+interface TaskSlots {
+  readonly concurrency: number;
+  readonly rate: RateWindow | undefined;
+  atWork: number;
+}
+
+/** Somebody who waits for a slot outside the backend's order: an item of an import. */
+interface Waiter {
+  readonly task: SlotOwner;
+  readonly grant: () => void;
+}
+
+/**
+ * The rights to be at work: the manager's, and those of each task. Whoever takes one gives it back when the handler
+ * has settled, and not before: an abandoned handler keeps its slot, so a limit stays a limit.
+ */
+export class Slots {
+  readonly #concurrency: number;
+  readonly #clock: Clock;
+  readonly #wake: () => void;
+  readonly #tasks = new Map<SlotOwner, TaskSlots>();
+  readonly #waiters: Waiter[] = [];
+  #atWork = 0;
+  #itemsTurn = true;
+  #rateTimer: Timer | undefined;
+  #rateWakeAt = Infinity;
+
+  /** @param wake is called when a slot may have become free for the backend. */
+  constructor(concurrency: number, clock: Clock, wake: () => void) {
+    this.#concurrency = concurrency;
+    this.#clock = clock;
+    this.#wake = wake;
+  }
+
+  /** Handlers at work, abandoned ones included. */
+  get atWork(): number {
+    return this.#atWork;
+  }
+
+  /** How many more handlers of this task may begin now. */
+  free(task: SlotOwner): number {
+    const slots = this.#of(task);
+    const free = Math.min(this.#concurrency - this.#atWork, slots.concurrency - slots.atWork);
+    if (free <= 0 || slots.rate === undefined) return free;
+    const now = this.#clock.monotonic();
+    const waitMs = slots.rate.waitMs(now);
+    if (waitMs === 0) return free;
+    this.#wakeAt(now + waitMs, waitMs);
+    return 0;
+  }
+
+  take(task: SlotOwner): void {
+    const slots = this.#of(task);
+    slots.atWork += 1;
+    this.#atWork += 1;
+    slots.rate?.note(this.#clock.monotonic());
+  }
+
+  /** The handler has settled. */
+  give(task: SlotOwner): void {
+    this.#of(task).atWork -= 1;
+    this.#atWork -= 1;
+    this.#handOut();
+  }
+
+  /** Waits for a slot and takes it. Rejects with the signal's reason when that aborts first. */
+  async acquire(task: SlotOwner, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#waiters.length === 0 && this.free(task) > 0) {
+      this.take(task);
+      return;
+    }
+    await this.#wait(task, signal);
+  }
+
+  close(): void {
+    this.#rateTimer?.cancel();
+    this.#rateTimer = undefined;
+  }
+
+  #wait(task: SlotOwner, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        // The reason of an abort is the caller's own value, an error or not.
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        task,
+        grant: () => {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        },
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.push(waiter);
+    });
+  }
+
+  /** Freed slots go to items and to the backend's runs in turn, so that neither starves the other. */
+  #handOut(): void {
+    if (this.#waiters.length > 0) {
+      if (this.#itemsTurn) this.#grantOne();
+      else nextTurn(() => this.#grantLeft());
+      this.#itemsTurn = !this.#itemsTurn;
+    }
+    this.#wake();
+  }
+
+  /** What the backend had no run for. */
+  #grantLeft(): void {
+    while (this.#grantOne());
+  }
+
+  #grantOne(): boolean {
+    const at = this.#waiters.findIndex(({ task }) => this.free(task) > 0);
+    const waiter = this.#waiters[at];
+    if (waiter === undefined) return false;
+    this.#waiters.splice(at, 1);
+    this.take(waiter.task);
+    waiter.grant();
+    return true;
+  }
+
+  #wakeAt(at: number, waitMs: number): void {
+    if (at >= this.#rateWakeAt) return;
+    this.#rateTimer?.cancel();
+    this.#rateWakeAt = at;
+    this.#rateTimer = this.#clock.after(Math.ceil(waitMs), () => {
+      this.#rateTimer = undefined;
+      this.#rateWakeAt = Infinity;
+      this.#wake();
+      this.#grantLeft();
+    });
+  }
+
+  #of(task: SlotOwner): TaskSlots {
+    let slots = this.#tasks.get(task);
+    if (slots === undefined) {
+      const { concurrency = Infinity, rate }: TaskLimits = task?.limits ?? {};
+      slots = { concurrency, rate: rate && newWindow(rate), atWork: 0 };
+      this.#tasks.set(task, slots);
+    }
+    return slots;
+  }
+}
+
+function newWindow({ count, perMs }: RateLimit): RateWindow {
+  return new RateWindow(count, perMs);
+}

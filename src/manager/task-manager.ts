@@ -1,0 +1,230 @@
+import { checkDuration, checkName, checkOptions, show } from '../task/checks.js';
+import type { CancelRequest, Run } from '../task/run.js';
+import type { StreamedEvent } from '../task/run-event.js';
+import type { AnyTask, Task } from '../task/task.js';
+import type { TaskContext } from '../task/task-context.js';
+import { listFilter } from './list-filter.js';
+import { ManagerCore } from './manager-core.js';
+import { countRuns } from './manager-counts.js';
+import type { AdHocOptions, CloseReport, ListQuery, ManagerCounts, ManagerOptions, RunPage, StartOptions } from './manager-options.js';
+import { Queues } from './queues.js';
+import { resolveOptions } from './resolve-options.js';
+import type { RunHandle } from './run-handle.js';
+import { checkAdHocOptions } from './start-request.js';
+import { adHocTask } from './task-registry.js';
+
+/** What `start` takes after a task: its input, which may be left out where the schema lets it be, and options. */
+export type StartArguments<Input> = undefined extends Input
+  ? [input?: Input, options?: StartOptions]
+  : [input: Input, options?: StartOptions];
+
+/** What `events` takes. */
+export interface EventsOptions {
+  /** Only the events of this run, beginning with its present state and ending after its last. All runs' unless given. */
+  readonly id?: string;
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}
+
+let coreOf: (manager: TaskManager) => ManagerCore;
+
+/**
+ * Starts long work, watches it, cancels it. Runs live in the memory of this process: they do not survive it.
+ *
+ * Methods that answer with a promise never throw synchronously. Wrong option values reject (or for `register` and the
+ * constructor throw) with a `TypeError` or `RangeError` that says what was expected.
+ */
+export class TaskManager implements AsyncDisposable {
+  /** The queues that runs wait in: pause, resume, list. */
+  readonly queues: Queues;
+  #options: ManagerOptions;
+  #configured: boolean;
+  #core: ManagerCore | undefined;
+
+  static {
+    coreOf = (manager) => manager.#use();
+  }
+
+  /** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range. */
+  constructor(options?: ManagerOptions) {
+    this.#options = options ?? {};
+    this.#configured = options !== undefined;
+    resolveOptions(this.#options);
+    this.queues = new Queues(async () => {
+      await this.open();
+      return this.#use().backend;
+    });
+  }
+
+  /**
+   * Sets the options of a manager that was made without any, such as the singleton `taskManager`: once, before its
+   * first use.
+   *
+   * @throws {TypeError|RangeError} when an option is wrong.
+   * @throws {Error} when it has options already, or was used.
+   */
+  configure(options: ManagerOptions): void {
+    if (this.#configured || this.#core !== undefined) {
+      throw new Error('configure() must be called once, before the first use of a manager that was made without options');
+    }
+    resolveOptions(options);
+    this.#options = options;
+    this.#configured = true;
+  }
+
+  /** Opens the backend and begins to work. The first `start` does it; call it to see errors early. */
+  async open(): Promise<void> {
+    await this.#use().open();
+  }
+
+  /**
+   * Starts a run of a task. It is accepted when the promise resolves; its handler is called when it is due and a slot is
+   * free, never before the present turn of the event loop is over.
+   *
+   * @throws {TaskError} INPUT_INVALID when the schema refuses the input (`details.issues`); RUN_CONFLICT when the id is
+   * active; KEY_REUSED when the idempotency key was used for something else; QUEUE_FULL when `queueLimit` runs wait;
+   * MANAGER_CLOSED.
+   */
+  start<Input, Result>(task: Task<Input, Result>, ...rest: StartArguments<Input>): Promise<RunHandle<Result>>;
+  /** Starts a function of this process under an id: an ad-hoc run. Otherwise as for a task. */
+  start<Result>(id: string, fn: (ctx: TaskContext) => Result | PromiseLike<Result>, options?: AdHocOptions): Promise<RunHandle<Result>>;
+  start(what: AnyTask | string, input?: unknown, options?: StartOptions | AdHocOptions): Promise<RunHandle<unknown>> {
+    try {
+      if (typeof what === 'string') return this.#startAdHoc(what, input, options);
+      const task = this.#use().registry.register(what);
+      return Promise.resolve(this.#use().start({ task, name: task.name, input }, options));
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  /**
+   * Starts a run of the task that is registered under this name, with an input that nobody has looked at yet.
+   *
+   * @throws {TaskError} TASK_UNKNOWN, and all that `start` throws.
+   */
+  startNamed(name: string, input?: unknown, options?: StartOptions): Promise<RunHandle<unknown>> {
+    try {
+      const task = this.#use().registry.get(name);
+      return Promise.resolve(this.#use().start({ task, name, input }, options));
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  /**
+   * Makes a task known by its name.
+   *
+   * @throws {TypeError} when it was not made by `defineTask`; @throws {RangeError} when another task has its name.
+   */
+  register(task: AnyTask): void {
+    this.#use().registry.register(task);
+  }
+
+  /** Whether a task is registered under this name. */
+  hasTask(name: string): boolean {
+    return this.#use().registry.find(name) !== undefined;
+  }
+
+  /** A handle for a run, whether there is one or not. @throws {RangeError} when the id is malformed. */
+  handle(id: string): RunHandle<unknown>;
+  /** The same, typed by the task that the run is of. */
+  handle<Input, Result>(task: Task<Input, Result>, id: string): RunHandle<Result>;
+  handle(first: AnyTask | string, second?: string): RunHandle<unknown> {
+    return this.#use().handle(checkName('id', typeof first === 'string' ? first : second));
+  }
+
+  /** The run as it is now; undefined where there is none (any more). */
+  async get(id: string): Promise<Run | undefined> {
+    return (await this.#use().find(id))?.snapshot();
+  }
+
+  /** Runs, newest first. @throws {TypeError|RangeError} when a member of the query is malformed. */
+  async list(query: ListQuery = {}): Promise<RunPage> {
+    const filter = listFilter(query);
+    await this.open();
+    return this.#use().backend.list(filter);
+  }
+
+  /**
+   * Asks a run to stop: a waiting one is `cancelled` at once and its handler never called; a running one is
+   * `cancelling`, and its signal aborts in this turn of the event loop; an ended one stays as it is.
+   *
+   * @param reason at most 500 characters, shown to whoever looks at the run.
+   * @returns the run after the request; undefined where there is none.
+   */
+  cancel(id: string, reason?: string | CancelRequest): Promise<Run | undefined> {
+    return this.#use().cancel(id, reason);
+  }
+
+  /**
+   * Starts a failed run again: a new run with the same task, input, priority, tags and owner.
+   *
+   * @throws {TaskError} RUN_NOT_FOUND; RUN_CONFLICT when it has not failed, was redriven before, or is no run of a task.
+   */
+  redrive(id: string): Promise<RunHandle<unknown>> {
+    return this.#use().redrive(id);
+  }
+
+  /** How many runs there are of each status, and how many handlers are at work. */
+  counts(): Promise<ManagerCounts> {
+    return countRuns(this.#use());
+  }
+
+  /**
+   * What happens from now on, to one run or to all. A reader that falls more than 1,000 events behind gets one `run:gap`
+   * and goes on. For one run, the first read rejects with `RUN_NOT_FOUND` where there is none.
+   */
+  events(options: EventsOptions = {}): AsyncIterable<StreamedEvent> {
+    checkOptions("events' options", options, ['id', 'signal']);
+    return this.#use().events(options.id, undefined, options.signal);
+  }
+
+  /** True from the call of `close`: starts are refused, everything else answers. */
+  get closing(): boolean {
+    return this.#core?.closing ?? false;
+  }
+
+  /**
+   * Stops in steps. No run begins any more and waiting ones end as `cancelled`; those at work may finish within
+   * `graceMs`; then their signals abort, and 250 ms later those still at work end as `failed` `RUN_INTERRUPTED`. Ends
+   * within `graceMs` + 1 s. A second call gives the same promise.
+   *
+   * @param options.graceMs the manager's `graceMs` unless given
+   */
+  async close(options: { readonly graceMs?: number } = {}): Promise<CloseReport> {
+    checkOptions("close's options", options, ['graceMs']);
+    const core = this.#use();
+    return core.close(checkDuration('graceMs', options.graceMs ?? core.options.graceMs));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #startAdHoc(id: string, fn: unknown, options: AdHocOptions | undefined): Promise<RunHandle<unknown>> {
+    checkAdHocOptions(options);
+    // What is no function is refused there, by name.
+    const task = adHocTask(fn as (ctx: TaskContext) => unknown, options ?? {});
+    return Promise.resolve(this.#use().start({ task, name: null, input: undefined }, { ...options, id }));
+  }
+
+  #use(): ManagerCore {
+    return (this.#core ??= new ManagerCore(resolveOptions(this.#options)));
+  }
+}
+
+/** The parts behind a manager, for the floors above it. Not exported from the package. */
+export function managerCore(manager: TaskManager): ManagerCore {
+  if (manager instanceof TaskManager) return coreOf(manager);
+  throw new TypeError(`manager must be a TaskManager of this copy of errand; got ${show(manager)}`);
+}
+
+/** Errors of a start are told by its promise alone. What was thrown is passed on unchanged. */
+function rejected(error: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+  return Promise.reject(error);
+}
+
+/** The manager of this process. Set its options with `configure`, once, before its first use. */
+export const taskManager = new TaskManager();

@@ -1,0 +1,242 @@
+import type { CancelledRequest, Progress, Run, RunError, RunKind } from '../task/run.js';
+import type { LogLine, RunEvent } from '../task/run-event.js';
+import type { RunStatus } from '../task/status.js';
+import type { Clock } from './clock.js';
+import type { Logger } from './logger.js';
+
+/** A value, or a promise of it: what answers at once costs no turn of the event loop. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** What a start under an idempotency key claims. */
+export interface IdempotencyClaim {
+  readonly key: string;
+  /** Of task, input and options: what must be the same for the key to give the same run. */
+  readonly fingerprint: string;
+}
+
+/** A run that a backend is asked to accept. Everything in it was checked. */
+export interface NewRun {
+  readonly id: string;
+  readonly kind: RunKind;
+  readonly task: string | null;
+  readonly queue: string;
+  /** As it was given; the task's schema has accepted it. */
+  readonly input: unknown;
+  readonly priority: number;
+  readonly maxAttempts: number;
+  readonly delayMs: number;
+  /** From acceptance; null: never. */
+  readonly expiresInMs: number | null;
+  readonly tags: readonly string[];
+  readonly owner: string | null;
+  readonly idempotency: IdempotencyClaim | null;
+  readonly redriveOf: string | null;
+}
+
+/**
+ * A run as a backend knows it. A live view: its members may change between two looks. `snapshot()` fixes them.
+ */
+export interface StoredRun {
+  readonly id: string;
+  readonly kind: RunKind;
+  readonly task: string | null;
+  readonly queue: string;
+  readonly status: RunStatus;
+  readonly input: unknown;
+  readonly priority: number;
+  readonly attempt: number;
+  /** How often the handler asked, with `RetryLaterError`, for a delay that used no attempt. */
+  readonly delays: number;
+  readonly tags: readonly string[];
+  readonly owner: string | null;
+  readonly idempotencyKey: string | null;
+  readonly createdAt: number;
+  readonly redrivenBy: string | null;
+  /** What the last failed attempt threw: the thing itself in the process where it was thrown. */
+  readonly cause: unknown;
+  snapshot(): Run;
+}
+
+/** The claim on a run that goes with one delivery. Whoever holds it reports what became of the run, once. */
+export interface Lease {
+  readonly run: StoredRun;
+}
+
+/** What became of an attempt. On a run that is `cancelling` every one of them ends it as `cancelled`. */
+export type Outcome =
+  | { readonly type: 'completed'; readonly value: unknown }
+  | { readonly type: 'failed'; readonly error: RunError; readonly cause: unknown }
+  | {
+      readonly type: 'retry';
+      readonly error: RunError;
+      readonly cause: unknown;
+      readonly delayMs: number;
+      readonly usesAttempt: boolean;
+    }
+  /** A cancelled handler that has not settled within its grace. */
+  | { readonly type: 'cancelled' }
+  /** The manager closes: back to `queued` where runs are durable, otherwise `failed` with this error. */
+  | { readonly type: 'interrupted'; readonly error: RunError };
+
+/** What holds a delivered run. */
+export interface Holder {
+  /** Begins the attempt. Called once, right after `take`. */
+  begin(): void;
+  /** A cancel was requested; the run is `cancelling`. Called once. */
+  cancel(request: CancelledRequest): void;
+  /** The lease is lost: somebody else may hold the run; what is reported from now on is dropped. */
+  lost(): void;
+}
+
+/** What `work` is given. */
+export interface WorkOptions {
+  /** How many more runs of this kind and task may be delivered now. Asked before each delivery. */
+  readonly freeSlots: (kind: RunKind, task: string | null) => number;
+  /** Takes a run that has just become `running`. Must not throw. */
+  readonly take: (run: StoredRun, lease: Lease) => Holder;
+}
+
+/** A process's readiness to take runs. */
+export interface Worker {
+  /** A slot may have become free: look again. Cheap, and may be called for nothing. */
+  wake(): void;
+  /** No run is delivered from now on. */
+  stop(): void;
+}
+
+/** Limits on what a backend keeps; see `RetentionOptions` for their meaning. */
+export interface Retention {
+  readonly keepResultMs: number;
+  readonly maxFinished: number;
+  readonly keepFailedMs: number;
+  readonly maxFailed: number;
+  readonly keepKeyMs: number;
+  readonly maxKeys: number;
+}
+
+/** What a backend tells the manager of this process, always, whether anybody listens or not. */
+export interface BackendObserver {
+  /** A run has ended. Must not throw. */
+  settled(run: StoredRun): void;
+  /** The record of an ended run was removed: its files can go. Must not throw. */
+  forgotten(run: StoredRun): void;
+}
+
+/** What a backend works with. */
+export interface BackendEnvironment {
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+  /** How many runs may be `scheduled`, `queued` or `retrying`. */
+  readonly queueLimit: number;
+  readonly retention: Retention;
+  readonly observer: BackendObserver;
+}
+
+/** Which runs are listed; every member was checked. */
+export interface RunFilter {
+  readonly status: readonly RunStatus[] | undefined;
+  readonly task: string | undefined;
+  readonly tag: string | undefined;
+  readonly owner: string | undefined;
+  readonly deadLetters: boolean;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+}
+
+/** A page of runs, newest first; only a missing `nextCursor` is the end. */
+export interface StoredPage {
+  readonly items: readonly Run[];
+  readonly nextCursor?: string;
+}
+
+/** How many runs of one task, or of all ad-hoc functions (`task` null), have each status. */
+export interface TaskCounts {
+  readonly task: string | null;
+  readonly counts: Readonly<Record<RunStatus, number>>;
+}
+
+/** What a queue is doing. */
+export interface StoredQueue {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly queued: number;
+}
+
+/** The answer to `accept`. */
+export interface Accepted {
+  readonly run: StoredRun;
+  /** The run is an earlier one: of the same idempotency key, or the active one under `ifActive: 'return'`. */
+  readonly replayed: boolean;
+}
+
+/** The two moments of a run that can be waited for: it has ended; and its handler has settled too, so its id is free. */
+export type Moment = 'final' | 'free';
+
+/**
+ * Where runs live and how they reach a handler. A backend *delivers*: it owns order, due times, retry waits, leases,
+ * ids and their claims, idempotency, records, lists and retention; it never sees the manager, which owns slots,
+ * attempts, signals, limits and grace. Everything it does to a run follows the table of transitions.
+ */
+export interface Backend {
+  readonly name: string;
+  /** Whether waiting and interrupted runs outlive the process. */
+  readonly durable: boolean;
+
+  /** @throws {TaskError} BACKEND when what it keeps runs in cannot be used. */
+  open(environment: BackendEnvironment): MaybePromise<void>;
+
+  /**
+   * Accepts a run: what that promises is the backend's to say. An ended run's record under the same id is replaced.
+   *
+   * @throws {TaskError} RUN_CONFLICT when the id is active (`details.abandoned` where only a handler keeps it);
+   * KEY_REUSED when the key stands for something else; QUEUE_FULL when too many runs wait; BACKEND when it cannot.
+   */
+  accept(run: NewRun, ifActive: 'error' | 'return'): MaybePromise<Accepted>;
+
+  /**
+   * Accepts `run` for a failed one, and marks that as redriven, both or neither.
+   *
+   * @throws {TaskError} RUN_CONFLICT when `failed` has not failed or was redriven; else as `accept`.
+   */
+  redrive(failed: StoredRun, run: NewRun): MaybePromise<Accepted>;
+
+  find(id: string): MaybePromise<StoredRun | undefined>;
+  /** @throws {RangeError} when the cursor is none of this backend's. */
+  list(filter: RunFilter): MaybePromise<StoredPage>;
+  counts(): MaybePromise<readonly TaskCounts[]>;
+
+  /** Ends a waiting run, asks the holder of a running one, leaves an ended one alone; gives the run as it is then. */
+  cancel(id: string, request: CancelledRequest): MaybePromise<StoredRun | undefined>;
+
+  pause(queue: string): MaybePromise<void>;
+  resume(queue: string): MaybePromise<void>;
+  queues(): MaybePromise<readonly StoredQueue[]>;
+
+  /** Begins to deliver. Called once. */
+  work(options: WorkOptions): Worker;
+
+  /**
+   * Reports what became of an attempt. `held`: its handler is still at work, so the run's id stays taken, and the next
+   * attempt does not begin, until `release`.
+   *
+   * @returns false where the lease is no longer valid and nothing was recorded.
+   */
+  settle(lease: Lease, outcome: Outcome, held: boolean): MaybePromise<boolean>;
+  /** The handler of an attempt that was settled as `held` has settled. */
+  release(lease: Lease): MaybePromise<void>;
+  /** Records how far an attempt has come. Dropped where the lease is no longer valid. */
+  progress(lease: Lease, progress: Progress): void;
+  /** Passes a line of a handler's log on as an event. Dropped where the lease is no longer valid. */
+  log(lease: Lease, line: LogLine): void;
+
+  /** Calls back once, in this turn where the moment has passed already. The callback must not throw. */
+  watch(run: StoredRun, moment: Moment, callback: () => void): void;
+  unwatch(run: StoredRun, moment: Moment, callback: () => void): void;
+  /** The events of one run, or with null of all. The listener must not throw. */
+  subscribe(run: StoredRun | null, listener: (event: RunEvent) => void): () => void;
+
+  /** Accepts nothing more. Waiting runs stay (durable) or are cancelled with the reason `closed`; tells how many. */
+  retire(): MaybePromise<number>;
+  /** Lets go of files, connections and timers. Called last. */
+  close(): MaybePromise<void>;
+}
