@@ -1,16 +1,18 @@
 import type { LimitFunction } from 'p-limit';
 import { TaskError } from '../task/errors.js';
 import { decideRetry } from '../task/retry-policy.js';
-import { LazyAbort } from '../timing/lazy-abort.js';
 import { AttemptContext, type BatchItem, type ItemHandler } from './batch-item.js';
 import type { ResolvedBatchOptions } from './batch-options.js';
 import { Breather } from './breather.js';
 import type { ItemSource } from './item-source.js';
 import { Linger } from './linger.js';
 import { openSource, type Items } from './open-source.js';
-import type { CancelledOutcome, Outcome, OutcomeSink } from './outcome.js';
+import type { OutcomeSink } from './outcome-sink.js';
 import { isThenable } from './thenable.js';
 import { WaitingItems } from './waiting-items.js';
+
+/** In place of a value: a handler may return anything, undefined included. */
+const THREW = Symbol('the handler threw');
 
 /** What a {@link BatchCall} works on, and with what. */
 export interface BatchCallSetup<T, R> {
@@ -22,12 +24,12 @@ export interface BatchCallSetup<T, R> {
   readonly limit: LimitFunction;
   readonly sink: OutcomeSink<T, R>;
   /** Called when one item, or the rest of them, has ended. Must not throw. */
-  readonly onEnded?: (total: number | undefined) => void;
+  readonly onEnded?: ((total: number | undefined) => void) | undefined;
 }
 
 /** A pass through the limiter; it has one item at work at a time. */
 interface Pass {
-  atWork: LazyAbort | undefined;
+  attempt: AttemptContext | undefined;
 }
 
 /**
@@ -86,8 +88,8 @@ export class BatchCall<T, R> {
     if (this.#stopped) return;
     this.#stopped = { reason };
     this.#closing = this.#source.close();
-    for (const pass of this.#passes) pass.atWork?.abort(reason);
-    for (const item of this.#waiting.takeAll()) this.#end(cancelled(item, reason, item.attempts));
+    for (const { attempt } of this.#passes) if (attempt) AttemptContext.abort(attempt, reason);
+    for (const item of this.#waiting.takeAll()) this.#cancel(item, reason);
     this.#noticeIdle();
   }
 
@@ -120,24 +122,26 @@ export class BatchCall<T, R> {
   }
 
   async #pass(): Promise<void> {
-    const pass: Pass = { atWork: undefined };
+    const pass: Pass = { attempt: undefined };
     this.#passRequested = false;
     this.#passes.add(pass);
     for (let handled = 0; handled < this.#setup.options.batchSize; handled += 1) {
       const item = this.#take() ?? (await this.#takeSoon());
       if (item === undefined) break;
-      const abort = new LazyAbort();
-      pass.atWork = abort;
-      let outcome: Outcome<T, R> | undefined;
+      const attempt = new AttemptContext(item);
+      pass.attempt = attempt;
+      let value: R | typeof THREW = THREW;
+      let error: unknown;
       try {
-        const returned = this.#setup.handler(item.item, new AttemptContext(item, abort));
-        outcome = succeeded(item, isThenable(returned) ? await returned : returned);
-      } catch (error) {
-        outcome = this.#afterFailure(item, error);
+        const returned = this.#setup.handler(item.item, attempt);
+        value = isThenable(returned) ? await returned : returned;
+      } catch (thrown) {
+        error = thrown;
       }
-      pass.atWork = undefined;
+      pass.attempt = undefined;
       this.#atWork -= 1;
-      if (outcome) this.#end(outcome);
+      if (value === THREW) this.#afterFailure(item, error);
+      else this.#succeed(item, value);
       if (this.#breather.due()) await this.#breather.rest();
     }
     this.#passes.delete(pass);
@@ -151,7 +155,7 @@ export class BatchCall<T, R> {
     if (item === undefined) return undefined;
     // A source may stop the call from within its own next().
     if (this.#stopped) {
-      this.#end(cancelled(item, this.#stopped.reason, item.attempts));
+      this.#cancel(item, this.#stopped.reason);
       return undefined;
     }
     this.#atWork += 1;
@@ -166,27 +170,41 @@ export class BatchCall<T, R> {
     return this.#take();
   }
 
-  /** The outcome of an item whose attempt threw; undefined when it was set aside for another one. */
-  #afterFailure(item: BatchItem<T>, error: unknown): Outcome<T, R> | undefined {
+  #succeed(item: BatchItem<T>, value: R): void {
+    item.attempts += 1;
+    this.#setup.sink.succeeded(item, value);
+    this.#report();
+  }
+
+  /** Sets the item aside for another attempt, if it gets one. */
+  #afterFailure(item: BatchItem<T>, error: unknown): void {
     const { retry, random } = this.#setup.options;
     const attempt = item.attempts + 1;
     const next = this.#stopped ? undefined : decideRetry(retry, { error, attempt, delays: item.delays, random });
+    if (next?.again && !next.usesAttempt) item.delays += 1;
+    else item.attempts = attempt;
     // Looked at again: the policy's own retryOn may have stopped the call.
-    if (this.#stopped) return cancelled(item, error, attempt);
-    if (!next?.again) return { index: item.index, item: item.item, status: 'failed', error, attempts: attempt };
-    if (next.usesAttempt) item.attempts = attempt;
-    else item.delays += 1;
-    this.#waiting.add(item, next.delayMs);
-    return undefined;
+    if (this.#stopped) this.#cancel(item, error);
+    else if (next?.again) this.#waiting.add(item, next.delayMs);
+    else this.#fail(item, error);
   }
 
-  #end(outcome: Outcome<T, R>): void {
-    this.#setup.sink.add(outcome);
-    this.#setup.onEnded?.(this.#source.total);
-    if (outcome.status !== 'failed') return;
+  #fail(item: BatchItem<T>, error: unknown): void {
+    this.#setup.sink.failed(item, error);
     this.#failures += 1;
-    if (this.#failures < this.#setup.options.stopAfterFailures) return;
-    this.stop(new TaskError('RUN_CANCELLED', `The batch was stopped because ${this.#failures} of its items failed`));
+    if (this.#failures >= this.#setup.options.stopAfterFailures) {
+      this.stop(new TaskError('RUN_CANCELLED', `The batch was stopped because ${this.#failures} of its items failed`));
+    }
+    this.#report();
+  }
+
+  #cancel(item: BatchItem<T>, error: unknown): void {
+    this.#setup.sink.cancelled(item, error);
+    this.#report();
+  }
+
+  #report(): void {
+    this.#setup.onEnded?.(this.#source.total);
   }
 
   #untilIdle(): Promise<void> {
@@ -204,20 +222,14 @@ export class BatchCall<T, R> {
   /** What was given and never begun. */
   async #cancelLeftovers(): Promise<void> {
     if (this.#stopped === undefined) return;
-    const { sink, onEnded } = this.#setup;
+    const { sink } = this.#setup;
+    let any = false;
     for (const item of this.#source.leftovers()) {
       if (sink.full) await sink.whenRoom();
-      sink.add(cancelled(item, this.#stopped.reason, item.attempts));
+      sink.cancelled(item, this.#stopped.reason);
+      any = true;
       if (this.#breather.due()) await this.#breather.rest();
     }
-    onEnded?.(this.#source.total);
+    if (any) this.#report();
   }
-}
-
-function succeeded<T, R>({ index, item, attempts }: BatchItem<T>, value: R): Outcome<T, R> {
-  return { index, item, status: 'succeeded', value, attempts: attempts + 1 };
-}
-
-function cancelled<T>({ index, item }: BatchItem<T>, error: unknown, attempts: number): CancelledOutcome<T> {
-  return { index, item, status: 'cancelled', error, attempts };
 }

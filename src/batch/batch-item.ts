@@ -1,4 +1,4 @@
-import type { LazyAbort } from '../timing/lazy-abort.js';
+import { LazyAbort } from '../timing/lazy-abort.js';
 
 /** What a handler is given beside its item. */
 export interface ItemContext {
@@ -30,15 +30,19 @@ export interface BatchItem<T> {
 export class AttemptContext implements ItemContext {
   readonly index: number;
   readonly attempt: number;
-  readonly #abort: LazyAbort;
+  #abort: LazyAbort | undefined;
 
-  constructor(item: BatchItem<unknown>, abort: LazyAbort) {
+  constructor(item: BatchItem<unknown>) {
     this.index = item.index;
     this.attempt = item.attempts + 1;
-    this.#abort = abort;
   }
 
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return (this.#abort ??= new LazyAbort()).signal;
+  }
+
+  /** Static, so that a handler cannot reach it through its context. */
+  static abort(context: AttemptContext, reason: unknown): void {
+    (context.#abort ??= new LazyAbort()).abort(reason);
   }
 }

@@ -56,7 +56,7 @@ export class BatchProcessor {
     const tally = new Tally<T, R>({ keep: options.keep ?? 'all', onProgress: options.onProgress });
     const call = new BatchCall({
       ...{ items, handler, signal: options.signal, options: resolved },
-      ...{ limit: this.#limit, sink: tally, onEnded: (total) => tally.report(total) },
+      ...{ limit: this.#limit, sink: tally, onEnded: tally.report },
     });
     await call.run();
     return tally.result();

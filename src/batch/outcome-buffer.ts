@@ -1,4 +1,6 @@
-import type { Outcome, OutcomeSink } from './outcome.js';
+import type { BatchItem } from './batch-item.js';
+import type { Outcome } from './outcome.js';
+import { cancelled, failed, succeeded, type OutcomeSink } from './outcome-sink.js';
 
 /**
  * Outcomes on their way to a reader who may be slow. Full when `size` of them wait, and until half of them are read: to
@@ -16,12 +18,16 @@ export class OutcomeBuffer<T, R> implements OutcomeSink<T, R> {
     this.#size = size;
   }
 
-  /** Outcomes of items that were at work when it became full are taken all the same. */
-  add(outcome: Outcome<T, R>): void {
-    if (this.#closed) return;
-    this.#outcomes.push(outcome);
-    if (this.#outcomes.length >= this.#size) this.full = true;
-    this.#wakeReader?.();
+  succeeded(item: BatchItem<T>, value: R): void {
+    this.#add(succeeded(item, value));
+  }
+
+  failed(item: BatchItem<T>, error: unknown): void {
+    this.#add(failed(item, error));
+  }
+
+  cancelled(item: BatchItem<T>, error: unknown): void {
+    this.#add(cancelled(item, error));
   }
 
   async whenRoom(): Promise<void> {
@@ -49,6 +55,14 @@ export class OutcomeBuffer<T, R> implements OutcomeSink<T, R> {
     this.#outcomes.length = 0;
     this.close();
     this.#makeRoom();
+  }
+
+  /** Outcomes of items that were at work when it became full are taken all the same. */
+  #add(outcome: Outcome<T, R>): void {
+    if (this.#closed) return;
+    this.#outcomes.push(outcome);
+    if (this.#outcomes.length >= this.#size) this.full = true;
+    this.#wakeReader?.();
   }
 
   #makeRoom(): void {

@@ -55,13 +55,3 @@ export interface BatchResult<T, R> {
   /** Those that `keep` names, in the order of the source. */
   readonly outcomes: readonly Outcome<T, R>[];
 }
-
-/** Where the outcomes of a call go, in the order in which items end. */
-export interface OutcomeSink<T, R> {
-  /** While it is true, no item is begun: whoever reads the outcomes is behind. */
-  readonly full: boolean;
-  /** Must not throw. */
-  add(outcome: Outcome<T, R>): void;
-  /** Resolves when it is no longer full. */
-  whenRoom(): Promise<void>;
-}

@@ -1,5 +1,7 @@
 import { isThenable } from './thenable.js';
-import type { BatchProgress, BatchResult, KeptOutcomes, Outcome, OutcomeSink } from './outcome.js';
+import type { BatchItem } from './batch-item.js';
+import type { BatchProgress, BatchResult, KeptOutcomes, Outcome } from './outcome.js';
+import { cancelled, failed, succeeded, type OutcomeSink } from './outcome-sink.js';
 
 /** What a {@link Tally} is made with. */
 export interface TallyOptions {
@@ -13,6 +15,7 @@ export class Tally<T, R> implements OutcomeSink<T, R> {
   readonly #options: TallyOptions;
   readonly #outcomes: Outcome<T, R>[] = [];
   #inOrder = true;
+  #lastIndex = -1;
   #succeeded = 0;
   #failed = 0;
   #cancelled = 0;
@@ -21,46 +24,60 @@ export class Tally<T, R> implements OutcomeSink<T, R> {
     this.#options = options;
   }
 
-  add(outcome: Outcome<T, R>): void {
-    if (outcome.status === 'succeeded') this.#succeeded += 1;
-    else if (outcome.status === 'failed') this.#failed += 1;
-    else this.#cancelled += 1;
-    if (this.#keeps(outcome)) this.#push(outcome);
+  succeeded(item: BatchItem<T>, value: R): void {
+    this.#succeeded += 1;
+    if (this.#options.keep === 'all') this.#push(succeeded(item, value));
+  }
+
+  failed(item: BatchItem<T>, error: unknown): void {
+    this.#failed += 1;
+    if (this.#options.keep !== 'none') this.#push(failed(item, error));
+  }
+
+  cancelled(item: BatchItem<T>, error: unknown): void {
+    this.#cancelled += 1;
+    if (this.#options.keep === 'all') this.#push(cancelled(item, error));
   }
 
   whenRoom(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Calls `onProgress`; whatever it throws or rejects with changes nothing. */
-  report(total: number | undefined): void {
-    if (this.#options.onProgress === undefined) return;
-    try {
-      const returned = this.#options.onProgress({ ...this.#counts(), ...(total !== undefined && { total }) });
-      if (isThenable(returned)) Promise.resolve(returned).catch(() => undefined);
-    } catch {
-      // Progress is told, not asked for.
-    }
+  /** Calls `onProgress`; whatever it throws or rejects with changes nothing. Undefined when nobody wants to know. */
+  get report(): ((total: number | undefined) => void) | undefined {
+    const { onProgress } = this.#options;
+    return onProgress && ((total) => callQuietly(() => onProgress(this.#progress(total))));
   }
 
   result(): BatchResult<T, R> {
     if (!this.#inOrder) this.#outcomes.sort((a, b) => a.index - b.index);
-    const { done, ...counts } = this.#counts();
-    return { total: done, ...counts, outcomes: this.#outcomes };
-  }
-
-  #keeps(outcome: Outcome<T, R>): boolean {
-    return this.#options.keep === 'all' || outcome.status === this.#options.keep;
+    const { done, ...counts } = this.#progress(undefined);
+    return { ...counts, total: done, outcomes: this.#outcomes };
   }
 
   #push(outcome: Outcome<T, R>): void {
-    const last = this.#outcomes.at(-1);
-    if (last !== undefined && last.index > outcome.index) this.#inOrder = false;
+    if (outcome.index < this.#lastIndex) this.#inOrder = false;
+    this.#lastIndex = outcome.index;
     this.#outcomes.push(outcome);
   }
 
-  #counts(): Omit<BatchProgress, 'total'> {
+  #progress(total: number | undefined): BatchProgress {
     const [succeeded, failed, cancelled] = [this.#succeeded, this.#failed, this.#cancelled];
-    return { done: succeeded + failed + cancelled, succeeded, failed, cancelled };
+    return {
+      done: succeeded + failed + cancelled,
+      ...(total !== undefined && { total }),
+      succeeded,
+      failed,
+      cancelled,
+    };
+  }
+}
+
+function callQuietly(callback: () => unknown): void {
+  try {
+    const returned = callback();
+    if (isThenable(returned)) Promise.resolve(returned).catch(() => undefined);
+  } catch {
+    // Progress is told, not asked for.
   }
 }
