@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { isName, isTag, MAX_PRIORITY, MAX_TAGS } from '../task/checks.js';
+import { MAX_DURATION_MS } from '../task/errors.js';
+import { describeIssues, MAX_ISSUES, type InputIssue } from '../task/standard-schema.js';
+
+/** An id, a task's name or a queue's name. */
+export const nameSchema = z.string().refine(isName, {
+  error: 'Expected 1 to 128 of the characters A-Z a-z 0-9 _ . : @ -, the first a letter, a digit or _',
+});
+
+/** A tag. */
+export const tagSchema = z.string().refine(isTag, {
+  error: 'Expected 1 to 64 of the characters A-Z a-z 0-9 _ . : @ -, the first a letter, a digit or _',
+});
+
+const durationSchema = z.number().min(0).max(MAX_DURATION_MS);
+
+/** Counted before they are looked at: each bad one of 500,000 would become an issue. */
+const tagsSchema = z.array(z.unknown()).max(MAX_TAGS).pipe(z.array(tagSchema));
+
+/** The body of `POST /process`. Unknown members are refused. */
+export const startRequestSchema = z
+  .strictObject({
+    /** Which task to run. */
+    task: nameSchema,
+    /** What the task takes; its own schema says what that is. */
+    input: z.unknown().exactOptional(),
+    /** The run's id; made by the server unless given. */
+    id: nameSchema.exactOptional(),
+    /** -1000 to 1000; higher goes first. */
+    priority: z.int().min(-MAX_PRIORITY).max(MAX_PRIORITY).exactOptional(),
+    /** Milliseconds until it may begin: 0 to ten years. */
+    delayMs: durationSchema.exactOptional(),
+    /** Fails with `QUEUE_EXPIRED` unless it has begun this many milliseconds after its start: 1 to ten years. */
+    expiresInMs: durationSchema.min(1).exactOptional(),
+    /** At most 16. */
+    tags: tagsSchema.exactOptional(),
+  })
+  .refine(({ delayMs = 0, expiresInMs = Infinity }) => expiresInMs > delayMs, {
+    path: ['expiresInMs'],
+    error: 'Expected more than delayMs: the run would expire before it is due',
+  });
+
+/** What `POST /process` takes. */
+export type StartRequest = z.infer<typeof startRequestSchema>;
+
+/** What {@link parseStartRequest} found. */
+export type ParsedStart =
+  | { readonly ok: true; readonly request: StartRequest }
+  | { readonly ok: false; readonly errors: readonly InputIssue[] };
+
+/** Checks the body of `POST /process`. The errors are at most 20, and hold nothing of the body but names of members. */
+export function parseStartRequest(body: unknown): ParsedStart {
+  const parsed = startRequestSchema.safeParse(body);
+  if (parsed.success) return { ok: true, request: parsed.data };
+  return { ok: false, errors: describeIssues(parsed.error.issues.flatMap(pointAtUnknown)) };
+}
+
+/** zod reports unknown members at the object that holds them; a pointer should lead to the member. */
+function pointAtUnknown(issue: z.core.$ZodIssue): { message: string; path: PropertyKey[] }[] {
+  if (issue.code !== 'unrecognized_keys') return [{ message: issue.message, path: issue.path }];
+  return issue.keys
+    .slice(0, MAX_ISSUES)
+    .map((key) => ({ message: 'There is no such member', path: [...issue.path, key] }));
+}

@@ -1,0 +1,95 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Context } from 'koa';
+import type { RunHandle } from '../manager/run-handle.js';
+import { TaskError } from '../task/errors.js';
+import { tooLarge } from './problem.js';
+import { isUtf8Charset } from './request-body.js';
+import { RequestError, runNotFound } from './request-error.js';
+import { readPathName, refuseQuery } from './request-values.js';
+import type { RouteParts } from './route-parts.js';
+import { basePath, sendRun } from './run-answer.js';
+import { findRun } from './run-routes.js';
+
+/** What the body of an import is written in. */
+export type ImportBodyFormat = 'csv' | 'ndjson' | 'json';
+
+/** What feeds the records of a file to a task, and keeps those that failed. */
+export interface ImportService {
+  /** The longest body, in bytes. */
+  readonly maxBytes: number;
+  /**
+   * Stores the body whole, then starts a run that imports it.
+   *
+   * @throws {FileTooLargeError} when it is longer than {@link maxBytes}.
+   * @throws {TaskError} TASK_UNKNOWN, MANAGER_CLOSED, QUEUE_FULL, BACKEND.
+   */
+  start(
+    task: string,
+    options: { readonly format: ImportBodyFormat; readonly body: Readable },
+  ): Promise<RunHandle<unknown>>;
+  /** The failed items of an import so far, as NDJSON; undefined where there is no such import. */
+  failures(id: string): Promise<Readable | undefined>;
+}
+
+const FORMATS: ReadonlyMap<string, ImportBodyFormat> = new Map([
+  ['text/csv', 'csv'],
+  ['application/x-ndjson', 'ndjson'],
+  ['application/ndjson', 'ndjson'],
+  ['application/json', 'json'],
+]);
+
+/** `POST /process/{task}/import`: feeds the records of the body to a task, as one run. */
+export async function startImport(
+  ctx: Context,
+  { manager, exposeErrors }: RouteParts,
+  imports: ImportService,
+): Promise<void> {
+  refuseQuery(ctx);
+  const task = readPathName(ctx, 'task');
+  const format = readFormat(ctx);
+  if (!manager.hasTask(task)) throw new TaskError('TASK_UNKNOWN', 'There is no task of this name');
+  if (manager.closing) throw new TaskError('MANAGER_CLOSED', 'The server is shutting down');
+  if (Number(ctx.get('Content-Length')) > imports.maxBytes) throw tooLarge(imports.maxBytes);
+  const handle = await imports.start(task, { format, body: bodyOf(ctx) });
+  const run = await handle.snapshot();
+  if (run === undefined) throw runNotFound();
+  const base = basePath(ctx, 2);
+  ctx.res.setHeader('Location', `${base}/${run.id}`);
+  sendRun(ctx, 202, { run, view: { base, exposeErrors, withResult: true } });
+}
+
+/** `GET /process/{id}/failures`: one line of JSON for each item that failed. */
+export async function sendFailures(ctx: Context, { manager }: RouteParts, imports: ImportService): Promise<void> {
+  refuseQuery(ctx);
+  const run = await findRun(manager, readPathName(ctx, 'id'));
+  if (run.kind !== 'import') throw new RequestError(404, 'NOT_FOUND', 'The run is no import');
+  const failures = (await imports.failures(run.id)) ?? Readable.from([]);
+  ctx.respond = false; // Koa would report every client that leaves as an error
+  ctx.status = 200;
+  ctx.set({ 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': 'private, no-cache' });
+  if (ctx.method === 'HEAD') {
+    failures.destroy();
+    ctx.res.end();
+    return;
+  }
+  // Whoever leaves, or whatever breaks, in the middle: the answer ends without its end, and the file is closed.
+  await pipeline(failures, ctx.res).catch(() => undefined);
+}
+
+function readFormat(ctx: Context): ImportBodyFormat {
+  const [type = '', ...parameters] = ctx.get('Content-Type').toLowerCase().split(';');
+  const format = FORMATS.get(type.trim());
+  const packed = !['', 'identity'].includes(ctx.get('Content-Encoding').trim().toLowerCase());
+  if (format !== undefined && isUtf8Charset(parameters) && !packed) return format;
+  const detail = 'The body must be text/csv, application/x-ndjson or application/json in UTF-8, not packed';
+  throw new RequestError(415, 'UNSUPPORTED_MEDIA_TYPE', detail);
+}
+
+/** The body as it comes, or what a parser of the host has made of it. */
+function bodyOf(ctx: Context): Readable {
+  if (!ctx.req.readableEnded) return ctx.req;
+  const read: unknown = ctx.request.rawBody ?? ctx.request.body;
+  const isBytes = typeof read === 'string' || Buffer.isBuffer(read);
+  return Readable.from([isBytes ? Buffer.from(read) : Buffer.from(JSON.stringify(read ?? null))]);
+}

@@ -1,0 +1,107 @@
+import { STATUS_CODES } from 'node:http';
+import type { Context } from 'koa';
+import { PROBLEM_TYPE, statusOfCode, type Problem } from '../http-api/problem.js';
+import type { Logger } from '../ports/logger.js';
+import { FileTooLargeError } from '../ports/files.js';
+import { isTaskError, type TaskError } from '../task/errors.js';
+import { MAX_ISSUES, type InputIssue } from '../task/standard-schema.js';
+import { RequestError } from './request-error.js';
+
+/** Seconds after which a refused request may be worth another try. */
+const RETRY_AFTER = '1';
+
+/**
+ * Answers with a problem, whatever was thrown. What no request can be blamed for is answered with 500 and nothing of
+ * the error, and reported: to the logger, or without one as Koa does, by an `error` event of the application.
+ */
+export function sendProblem(ctx: Context, thrown: unknown, logger?: Logger): void {
+  const error = toRequestError(thrown);
+  if (error.status === 500) report(ctx, thrown, logger);
+  if (ctx.headerSent) {
+    ctx.res.destroy(); // an answer that has begun cannot become another one; it must not look complete either
+    return;
+  }
+  finishReading(ctx);
+  writeProblem(ctx, error);
+}
+
+function writeProblem(ctx: Context, { status, code, message, options }: RequestError): void {
+  const problem: Problem = {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail: message,
+    code,
+    ...(options.errors && { errors: options.errors.slice(0, MAX_ISSUES) }),
+    ...(options.runStatus !== undefined && { runStatus: options.runStatus }),
+  };
+  ctx.status = status;
+  if (options.headers) ctx.set(options.headers);
+  ctx.set('Cache-Control', 'private, no-cache');
+  ctx.set('Content-Type', PROBLEM_TYPE);
+  ctx.body = JSON.stringify(problem);
+}
+
+/**
+ * Lets what is left of the request's body run by: a client that is still sending would never read the answer, and a
+ * body left half-read would block the connection. A server's `requestTimeout` bounds it.
+ */
+function finishReading(ctx: Context): void {
+  if (ctx.req.readableEnded) return;
+  ctx.req.unpipe();
+  ctx.req.resume();
+}
+
+function toRequestError(thrown: unknown): RequestError {
+  if (thrown instanceof RequestError) return thrown;
+  if (isTaskError(thrown)) return fromTaskError(thrown);
+  if (thrown instanceof FileTooLargeError) return tooLarge(thrown.limitBytes);
+  return fromHttpError(thrown) ?? new RequestError(500, 'INTERNAL', 'Something went wrong on the server');
+}
+
+/** The body is longer than it may be: 413. */
+export function tooLarge(limitBytes: number): RequestError {
+  return new RequestError(413, 'BODY_TOO_LARGE', `The body must be at most ${limitBytes} bytes`);
+}
+
+function fromTaskError(error: TaskError): RequestError {
+  const status = statusOfCode(error.code);
+  if (status === 500) return new RequestError(500, 'INTERNAL', 'Something went wrong on the server', { cause: error });
+  const errors = error.code === 'INPUT_INVALID' ? issuesOf(error) : undefined;
+  const retry = status === 429 || status === 503;
+  // Messages of a backend may name hosts and files.
+  const detail = error.code === 'BACKEND' ? 'Runs cannot be reached at the moment' : error.message;
+  return new RequestError(status, error.code, detail, {
+    ...(errors && { errors }),
+    ...(retry && { headers: { 'Retry-After': RETRY_AFTER } }),
+  });
+}
+
+/** The task's schema points into the input; a client sees the whole body. */
+function issuesOf(error: TaskError): readonly InputIssue[] | undefined {
+  const issues = error.details['issues'];
+  if (!Array.isArray(issues)) return undefined;
+  return issues.filter(isIssue).map(({ pointer, detail }) => ({ pointer: `/input${pointer}`, detail }));
+}
+
+function isIssue(value: unknown): value is InputIssue {
+  return typeof value === 'object' && value !== null && 'pointer' in value && 'detail' in value;
+}
+
+/** Errors of other middleware: an `http-errors` error of 4xx says itself whether it may be shown. */
+function fromHttpError(thrown: unknown): RequestError | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  const { status, expose } = thrown as { status?: unknown; expose?: unknown };
+  if (typeof status !== 'number' || STATUS_CODES[status] === undefined || status < 400 || status > 499)
+    return undefined;
+  const detail = expose === true ? thrown.message : (STATUS_CODES[status] ?? 'Error');
+  return new RequestError(status, 'HTTP_ERROR', detail);
+}
+
+function report(ctx: Context, thrown: unknown, logger: Logger | undefined): void {
+  // Koa's own reporting throws at what is no error.
+  const error =
+    thrown instanceof Error ? thrown : new Error('something that is no error was thrown', { cause: thrown });
+  if (logger) logger.error({ err: error, method: ctx.method, path: ctx.path }, 'a request failed');
+  else ctx.app.emit('error', error, ctx);
+}

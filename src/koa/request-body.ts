@@ -1,0 +1,128 @@
+import { isUtf8 } from 'node:buffer';
+import { promisify } from 'node:util';
+import { brotliDecompress, unzip } from 'node:zlib';
+import bodyParser from 'koa-bodyparser';
+import type { Context, Middleware } from 'koa';
+import { checkDepth, checkTree } from './json-limits.js';
+import { tooLarge } from './problem.js';
+import { badRequest, RequestError } from './request-error.js';
+
+/** The largest JSON body, in bytes, before and after it is unpacked. */
+export const MAX_BODY_BYTES = 1_048_576;
+
+/**
+ * koa-bodyparser, made to hand out the bytes as they came: its own JSON mode takes a missing or wrong content type for
+ * an empty object, accepts forms, and silently replaces what is no UTF-8.
+ */
+const readBytes: Middleware = bodyParser({
+  enableTypes: ['text'],
+  extendTypes: { text: ['application/json', 'application/*+json'] },
+  textLimit: String(MAX_BODY_BYTES),
+  // Not in its types: null leaves the bytes alone.
+  ...{ encoding: null },
+});
+
+/**
+ * Reads the request's body as JSON. One that a parser of the host has read already is taken from `ctx.request.body`.
+ *
+ * @throws {RequestError} 400 empty, no JSON, no UTF-8, nested deeper than 64, garbage where packed data was announced;
+ * 413 over 1 MiB; 415 not `application/json` (or `+json`) in UTF-8, or packed in an unknown way.
+ */
+export async function readJsonBody(ctx: Context): Promise<unknown> {
+  checkContentType(ctx.get('Content-Type'));
+  const read: unknown = ctx.request.body;
+  if (read === undefined) return parseBytes(await unpack(await bytesOf(ctx), ctx.get('Content-Encoding')));
+  if (Buffer.isBuffer(read)) return parseBytes(read);
+  if (typeof read === 'string') return parseText(read);
+  if (ctx.request.rawBody === '' || ctx.get('Content-Length') === '0') throw badRequest('The body is empty');
+  checkTree(read);
+  return read;
+}
+
+/** @throws {RequestError} 415 unless the type is JSON and the charset, if any, is UTF-8. */
+export function checkContentType(header: string): void {
+  if (header === 'application/json') return;
+  const [type = '', ...parameters] = header.toLowerCase().split(';');
+  const isJson = /^application\/(?:[a-z0-9!#$&^_.-]{1,100}\+)?json$/.test(type.trim());
+  if (isJson && isUtf8Charset(parameters)) return;
+  throw new RequestError(415, 'UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json in UTF-8');
+}
+
+/** Whether the parameters of a content type, in lower case, name no charset but UTF-8. */
+export function isUtf8Charset(parameters: readonly string[]): boolean {
+  return parameters.every((parameter) => {
+    const [name = '', value = ''] = parameter.split('=');
+    return name.trim() !== 'charset' || ['utf-8', '"utf-8"', 'utf8', '"utf8"'].includes(value.trim());
+  });
+}
+
+/**
+ * The bytes as they were sent. Packed ones are not unpacked by the parser: it pipes them into a stream that nobody
+ * listens to once it has given up, and a late error in it would end the process.
+ */
+async function bytesOf(ctx: Context): Promise<Buffer> {
+  const { headers } = ctx.req;
+  const packed = headers['content-encoding'];
+  if (packed !== undefined) headers['content-encoding'] = 'identity';
+  try {
+    await readBytes(ctx, nothing);
+  } catch (error) {
+    throw toBodyError(error);
+  } finally {
+    if (packed !== undefined) headers['content-encoding'] = packed;
+  }
+  const bytes: unknown = ctx.request.body;
+  return Buffer.isBuffer(bytes) ? bytes : EMPTY;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+async function nothing(): Promise<void> {
+  // the parser wants something to go on with
+}
+
+function toBodyError(error: unknown): unknown {
+  const status: unknown = error instanceof Error ? Reflect.get(error, 'status') : undefined;
+  if (status === 413) return tooLarge(MAX_BODY_BYTES);
+  return badRequest('The body could not be read');
+}
+
+const unpackZlib = promisify<Buffer, { maxOutputLength: number }, Buffer>(unzip);
+const unpackBrotli = promisify<Buffer, { maxOutputLength: number }, Buffer>(brotliDecompress);
+
+async function unpack(bytes: Buffer, encoding: string): Promise<Buffer> {
+  const how = encoding.trim().toLowerCase();
+  if (how === '' || how === 'identity') return bytes;
+  const unpacker = how === 'br' ? unpackBrotli : ['gzip', 'x-gzip', 'deflate'].includes(how) ? unpackZlib : undefined;
+  if (!unpacker)
+    throw new RequestError(415, 'UNSUPPORTED_MEDIA_TYPE', 'The body may be packed with gzip, deflate or br');
+  try {
+    return await unpacker(bytes, { maxOutputLength: MAX_BODY_BYTES });
+  } catch (error) {
+    if (Reflect.get(Object(error), 'code') === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(MAX_BODY_BYTES);
+    throw badRequest('The body is not packed as Content-Encoding says');
+  }
+}
+
+function parseBytes(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw badRequest('The body is not UTF-8');
+  const text = bytes.toString();
+  return parseText(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+}
+
+function parseText(text: string): unknown {
+  if (text === '') throw badRequest('The body is empty');
+  checkDepth(text);
+  const value = parseJson(text);
+  // Only a text that could name it is searched for it.
+  if (text.includes('__proto__') || text.includes('\\u')) checkTree(value);
+  return value;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badRequest('The body is not JSON'); // the parser's own message quotes the body
+  }
+}

@@ -1,0 +1,55 @@
+import type { Context } from 'koa';
+import { toRunResource, type RunView } from '../http-api/run-resource.js';
+import type { Run } from '../task/run.js';
+import { isFinal } from '../task/status.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+/** The longest pause that is advised between two looks at a run, in seconds. */
+const MAX_PAUSE_S = 60;
+
+/**
+ * The path under which the routes are mounted, as the client knows it: the request's own path without its last
+ * `segments` segments. So it keeps whatever a host puts before: mount paths, prefixes, parameters in them.
+ */
+export function basePath(ctx: Context, segments: number): string {
+  let path = ctx.originalUrl.startsWith('/') ? ctx.originalUrl : ctx.path; // absolute-form, as sent to proxies
+  const end = path.search(/[?#]/);
+  if (end >= 0) path = path.slice(0, end);
+  if (path.endsWith('/')) path = path.slice(0, -1);
+  for (let left = segments; left > 0; left -= 1) path = path.slice(0, path.lastIndexOf('/'));
+  return path.startsWith('//') ? path.replace(/^\/+/, '/') : path; // two slashes would name a host
+}
+
+/** Names this version of this run. Weak: the same version may be written in different ways. */
+export function etagOf(run: Run): string {
+  return `W/"${run.createdAt.toString(36)}-${run.version}"`;
+}
+
+/** Whether `If-None-Match` names this version. Koa's own check says no to whatever `fetch` sends. */
+export function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  if (header === etag || header === '*') return true;
+  const opaque = etag.slice(2);
+  return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === opaque);
+}
+
+/** Answers with a run. */
+export function sendRun(ctx: Context, status: number, { run, view }: { run: Run; view: RunView }): void {
+  sendJson(ctx, status, JSON.stringify(toRunResource(run, view)));
+  if (!isFinal(run.status)) ctx.res.setHeader('Retry-After', pauseFor(run));
+}
+
+/** Answers with JSON about runs: for this caller only, and never from a cache unasked. */
+export function sendJson(ctx: Context, status: number, json: string): void {
+  ctx.status = status;
+  ctx.res.setHeader('Content-Type', JSON_TYPE);
+  ctx.res.setHeader('Cache-Control', 'private, no-cache');
+  ctx.body = json;
+}
+
+/** In how many seconds another look is worth it: when a run that waits for its time is due, otherwise in one. */
+function pauseFor(run: Run): string {
+  if (run.dueAt === null || (run.status !== 'scheduled' && run.status !== 'retrying')) return '1';
+  const seconds = Math.ceil((run.dueAt - run.updatedAt) / 1_000);
+  return String(Math.min(MAX_PAUSE_S, Math.max(1, seconds)));
+}

@@ -1,0 +1,107 @@
+import { METHODS } from 'node:http';
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { TaskManager } from '../manager/task-manager.js';
+import type { Clock } from '../ports/clock.js';
+import type { Logger } from '../ports/logger.js';
+import { checkOptions, show } from '../task/checks.js';
+import { systemClock } from '../timing/system-clock.js';
+import { AllRunsWatch } from './all-runs-feed.js';
+import { sendFailures, startImport, type ImportService } from './import-routes.js';
+import { listRuns, watchRun } from './list-routes.js';
+import { sendProblem } from './problem.js';
+import { RequestError } from './request-error.js';
+import type { RouteParts } from './route-parts.js';
+import { cancelRun, getResult, getRun, redriveRun } from './run-routes.js';
+import { RunWatches } from './run-watches.js';
+import { startRun } from './start-route.js';
+
+/** What {@link taskRoutes} takes. */
+export interface TaskRoutesOptions {
+  readonly manager: TaskManager;
+  /** Where the rows begin: empty, or a path that begins with a slash. Default `'/process'`. */
+  readonly prefix?: string;
+  /** Whether messages of errors that were not written for callers are shown. Default false. */
+  readonly exposeErrors?: boolean;
+  /** Adds the rows for imports. */
+  readonly imports?: ImportService;
+  /** Where answers of 500 are reported. Without one, to the application, as Koa does. */
+  readonly logger?: Logger;
+  /** For tests: where every time and timer comes from. The computer's clock unless given. */
+  readonly clock?: Clock;
+}
+
+const KNOWN = ['manager', 'prefix', 'exposeErrors', 'imports', 'logger', 'clock'];
+
+type Handler = (ctx: Context) => void | Promise<void>;
+
+/**
+ * The routes that start, show, watch and cancel runs: mount them in any Koa application, at the top, under a mount
+ * path or in another router; a body parser may come before them. Their errors are `application/problem+json` whatever
+ * the application does with errors. What is not theirs goes on to the next middleware, untouched.
+ *
+ * @throws {TypeError|RangeError} when an option is unknown or malformed.
+ */
+export function taskRoutes(options: TaskRoutesOptions): Router {
+  checkOptions('taskRoutes', options, KNOWN);
+  const { manager, exposeErrors = false, imports, logger, clock = systemClock } = options;
+  const watches = new RunWatches({ manager, clock, exposeErrors });
+  const allRuns = new AllRunsWatch({ manager, clock, exposeErrors });
+  const parts: RouteParts = { manager, clock, exposeErrors, logger, watches, allRuns };
+  const router = new Router({ prefix: checkPrefix(options.prefix ?? '/process') });
+
+  addRow(router, '/', logger, { POST: (ctx) => startRun(ctx, parts), GET: (ctx) => listRuns(ctx, parts) });
+  addRow(router, '/:id', logger, { GET: (ctx) => getRun(ctx, parts), DELETE: (ctx) => cancelRun(ctx, parts) });
+  addRow(router, '/:id/events', logger, { GET: (ctx) => watchRun(ctx, parts) });
+  addRow(router, '/:id/result', logger, { GET: (ctx) => getResult(ctx, parts) });
+  addRow(router, '/:id/redrive', logger, { POST: (ctx) => redriveRun(ctx, parts) });
+  if (imports !== undefined) {
+    addRow(router, '/:task/import', logger, { POST: (ctx) => startImport(ctx, parts, imports) });
+    addRow(router, '/:id/failures', logger, { GET: (ctx) => sendFailures(ctx, parts, imports) });
+  }
+  return router;
+}
+
+/** Registers a path: its methods, and what all other methods are answered with. */
+function addRow(
+  router: Router,
+  path: string,
+  logger: Logger | undefined,
+  handlers: Readonly<Record<string, Handler>>,
+): void {
+  const methods = Object.keys(handlers);
+  for (const [method, handler] of Object.entries(handlers)) router.register(path, [method], guard(handler, logger));
+  const allowed = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'];
+  const allow = allowed.sort().join(', ');
+  router.register(path, ['OPTIONS'], (ctx: Context) => {
+    ctx.status = 204;
+    ctx.set('Allow', allow);
+  });
+  const others = METHODS.filter((method) => !allowed.includes(method));
+  router.register(
+    path,
+    others,
+    guard(() => refuseMethod(allow), logger),
+  );
+}
+
+function refuseMethod(allow: string): never {
+  throw new RequestError(405, 'METHOD_NOT_ALLOWED', `This path takes ${allow}`, { headers: { Allow: allow } });
+}
+
+function guard(handler: Handler, logger: Logger | undefined): (ctx: Context) => Promise<void> {
+  return async (ctx) => {
+    try {
+      await handler(ctx);
+    } catch (error) {
+      sendProblem(ctx, error, logger);
+    }
+  };
+}
+
+function checkPrefix(prefix: unknown): string {
+  if (typeof prefix !== 'string') throw new TypeError(`prefix must be a string; got ${show(prefix)}`);
+  const trimmed = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
+  if (trimmed === '' || (trimmed.startsWith('/') && !trimmed.includes('//'))) return trimmed;
+  throw new RangeError(`prefix must be empty or a path that begins with a slash; got ${show(prefix)}`);
+}

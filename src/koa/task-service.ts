@@ -1,0 +1,7 @@
+import type { TaskManager } from '../manager/task-manager.js';
+
+/** What the routes need of a `TaskManager`. */
+export type TaskService = Pick<
+  TaskManager,
+  'startNamed' | 'hasTask' | 'handle' | 'get' | 'list' | 'cancel' | 'redrive' | 'events' | 'closing'
+>;
