@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { parse, type Options } from 'csv-parse/sync';
+import { show } from '../task/checks.js';
 import { CsvFramer } from './csv-framer.js';
 import type { Frame, RecordReader } from './frame.js';
-import { show } from '../task/checks.js';
 import { badFile, badRecord, type ImportRecord, type RecordPlace } from './import-record.js';
 
 /** How many columns a file may have; a row of more would take long to make an object of. */
@@ -81,23 +81,23 @@ function split(rows: Buffer): string[][] | null {
 
 function columnNames({ bytes, problem }: Frame): string[] {
   if (bytes === null) throw badFile(`The header cannot be read. ${problem}`);
-  if (!isUtf8(bytes)) throw badFile(`The header cannot be read. ${NOT_UTF8}`);
-  const names = split(bytes)?.[0];
-  if (names === undefined) throw badFile(`The header cannot be read. ${NOT_CSV}`);
+  const names = isUtf8(bytes) ? split(bytes)?.[0] : undefined;
+  if (names === undefined) throw badFile(`The header cannot be read. ${isUtf8(bytes) ? NOT_CSV : NOT_UTF8}`);
+  if (bytes.includes(0)) throw badFile('The header holds NUL characters; the file must be text in UTF-8');
+  if (/\r(?!\n)/.test(bytes.toString())) throw badFile('The header holds a lone CR; lines must end in LF or CRLF');
   checkNames(names);
   return names;
 }
 
 /** @throws {TaskError} INPUT_INVALID saying which column has no name, or one that another column has. */
 function checkNames(names: readonly string[]): void {
-  if (names.length > MAX_COLUMNS)
-    throw badFile(`The header has ${names.length} columns; at most ${MAX_COLUMNS} are allowed`);
+  const { length } = names;
+  if (length > MAX_COLUMNS) throw badFile(`The header has ${length} columns; at most ${MAX_COLUMNS} are allowed`);
   const columns = new Map<string, number>();
   for (const [index, name] of names.entries()) {
     if (name === '') throw badFile(`The header has no name for column ${index + 1}`);
     const other = columns.get(name);
-    if (other !== undefined)
-      throw badFile(`The header has the same name for columns ${other} and ${index + 1}: ${show(name)}`);
+    if (other !== undefined) throw badFile(`The header names columns ${other} and ${index + 1} alike: ${show(name)}`);
     columns.set(name, index + 1);
   }
 }

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import type { AppendableFile, FileRange, FileStore, PutOptions, StoredFile } from '../../ports/files.js';
 import { checkInteger, checkLimit, checkOptions, show } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
-import { fileError, filing, systemCode } from './file-errors.js';
+import { filing } from './file-errors.js';
 import { copy, HandleWriter } from './handle-writer.js';
 import { processFolderName, removeDeadFolders } from './process-folder.js';
 
@@ -40,6 +40,7 @@ class FileFolder implements FileStore {
   readonly #readers = new Set<Readable>();
   readonly #writers = new Set<HandleWriter>();
   readonly #sources = new Set<Readable>();
+  readonly #opening = new Set<Promise<FileHandle>>();
   #swept: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -51,21 +52,18 @@ class FileFolder implements FileStore {
   async put(source: Readable, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
     checkLimit('limitBytes', limitBytes, 0);
     signal?.throwIfAborted();
-    const writer = await this.#create('The file could not be stored');
     const onAbort = (): void => giveUp(source);
-    this.#sources.add(source);
     signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted) onAbort();
+    source.on('error', ignore); // it may fail before it is read, which would end the process
+    this.#sources.add(source);
     try {
-      const bytes = await copy(source, writer, limitBytes);
-      await writer.close();
-      return { name: writer.name, bytes };
+      return await this.#store(source, limitBytes);
     } catch (error) {
-      await this.#discard(writer);
       signal?.throwIfAborted();
       throw error;
     } finally {
       this.#sources.delete(source);
+      source.off('error', ignore);
       signal?.removeEventListener('abort', onAbort);
     }
   }
@@ -102,7 +100,8 @@ class FileFolder implements FileStore {
     for (const source of this.#sources) giveUp(source);
     const writers = [...this.#writers].map((writer) => writer.close());
     const readers = [...this.#readers].map((reader) => destroyed(reader));
-    await Promise.allSettled([...writers, ...readers, this.#swept]);
+    await Promise.allSettled([...writers, ...readers, ...this.#opening]);
+    if (this.#swept === undefined) return; // there is no folder
     await filing('The folder for files could not be removed', rm(this.#own, { recursive: true, force: true }));
   }
 
@@ -128,25 +127,26 @@ class FileFolder implements FileStore {
     return writer;
   }
 
-  /** Opens a file; a handle that comes when the store has been closed meanwhile is given back at once. */
-  async #handle(what: string, opening: () => Promise<FileHandle>): Promise<FileHandle> {
-    if (this.#isClosed()) throw closedError();
-    let handle: FileHandle;
-    try {
-      handle = await opening();
-    } catch (error) {
-      throw systemCode(error) === '' ? error : fileError(what, error);
-    }
+  /** Opens a file; `close` waits for it. */
+  #handle(what: string, opening: () => Promise<FileHandle>): Promise<FileHandle> {
+    if (this.#isClosed()) return Promise.reject(closedError());
+    const handle = this.#unlessClosed(filing(what, opening()));
+    this.#opening.add(handle);
+    return handle.finally(() => this.#opening.delete(handle));
+  }
+
+  /** A handle that comes when the store has been closed meanwhile is given back at once. */
+  async #unlessClosed(opening: Promise<FileHandle>): Promise<FileHandle> {
+    const handle = await opening;
     if (!this.#isClosed()) return handle;
     await handle.close();
-    await rm(this.#own, { recursive: true, force: true });
     throw closedError();
   }
 
   /** At each new file, because something that tidies temporary folders may have taken an empty one away. */
   async #makeFolder(): Promise<void> {
     await mkdir(this.#own, { recursive: true, mode: 0o700 });
-    this.#swept ??= removeDeadFolders(this.#parent).catch(() => undefined);
+    this.#swept ??= removeDeadFolders(this.#parent).catch(ignore);
     await this.#swept;
   }
 
@@ -154,10 +154,23 @@ class FileFolder implements FileStore {
     return this.#closing !== undefined;
   }
 
-  async #discard(writer: HandleWriter): Promise<void> {
-    await writer.close().catch(() => undefined);
-    await this.remove(writer.name).catch(() => undefined); // what went wrong first is what is told
+  async #store(source: Readable, limitBytes: number): Promise<StoredFile> {
+    const writer = await this.#create('The file could not be stored');
+    try {
+      const bytes = await copy(source, writer, limitBytes);
+      await writer.close();
+      return { name: writer.name, bytes };
+    } catch (error) {
+      // What went wrong first is what is told.
+      await writer.close().catch(ignore);
+      await this.remove(writer.name).catch(ignore);
+      throw error;
+    }
   }
+}
+
+function ignore(): void {
+  // See where it is used.
 }
 
 function closedError(): TaskError {
