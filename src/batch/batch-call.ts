@@ -1,6 +1,7 @@
 import type { LimitFunction } from 'p-limit';
 import { TaskError } from '../task/errors.js';
 import { decideRetry } from '../task/retry-policy.js';
+import { onAbort } from '../timing/on-abort.js';
 import { AttemptContext, type BatchItem, type ItemHandler } from './batch-item.js';
 import type { ResolvedBatchOptions } from './batch-options.js';
 import { Breather } from './breather.js';
@@ -68,15 +69,13 @@ export class BatchCall<T, R> {
    */
   async run(): Promise<void> {
     const { signal } = this.#setup;
-    const onAbort = (): void => this.stop(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const forget = signal && onAbort(signal, () => this.stop(signal.reason));
     try {
-      if (signal?.aborted) onAbort();
       await this.#untilIdle();
       await this.#cancelLeftovers();
       await this.#closing;
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      forget?.();
     }
     if (this.#source.failure) throw this.#source.failure.error;
   }

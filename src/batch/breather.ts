@@ -1,10 +1,8 @@
-import { atNextTurn } from './next-turn.js';
+import { nextTurn, TURN_MS } from '../timing/next-turn.js';
 
 // Taken when the module is loaded: fake timers of a test must not freeze a batch.
 const now = performance.now.bind(performance);
 
-/** How long items that never wait for anything may keep the event loop to themselves, in milliseconds. */
-const BUDGET_MS = 10;
 /** Looking at the time costs as much as a short handler: it is done once in so many items. */
 const LOOK_EVERY = 16;
 
@@ -16,12 +14,12 @@ export class Breather {
   /** To be asked once per item: whether it is time to {@link rest}. */
   due(): boolean {
     this.#items += 1;
-    return this.#items % LOOK_EVERY === 0 && now() - this.#since > BUDGET_MS;
+    return this.#items % LOOK_EVERY === 0 && now() - this.#since > TURN_MS;
   }
 
   /** Resolves in the next turn of the event loop. */
   async rest(): Promise<void> {
-    await new Promise<void>(atNextTurn);
+    await new Promise<void>(nextTurn);
     this.#since = now();
   }
 }

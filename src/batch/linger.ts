@@ -1,4 +1,4 @@
-import { atNextTurn } from './next-turn.js';
+import { nextTurn } from '../timing/next-turn.js';
 
 /**
  * A pass that waits in its slot for an item that is about to come: leaving and lining up again for each item of a fast
@@ -17,7 +17,7 @@ export class Linger {
   begin(): Promise<void> {
     if (!this.#turnAwaited) {
       this.#turnAwaited = true;
-      atNextTurn(() => {
+      nextTurn(() => {
         this.#turnAwaited = false;
         this.end();
       });

@@ -37,11 +37,12 @@ export class SyncItemSource<T> implements ItemSource<T> {
     return this.ended ? undefined : this.#pull();
   }
 
-  async close(): Promise<void> {
-    if (this.ended) return;
-    this.#closed = true;
-    // A generator that aborts the call from its own body cannot be closed before it has yielded.
-    if (!this.#pulling && this.#array === undefined) this.#return();
+  close(): Promise<void> {
+    if (!this.ended) {
+      this.#closed = true;
+      // A generator that aborts the call from its own body cannot be closed before it has yielded.
+      if (!this.#pulling) this.#return();
+    }
     return Promise.resolve();
   }
 
@@ -63,12 +64,14 @@ export class SyncItemSource<T> implements ItemSource<T> {
       if (!this.#closed) this.failure = { error };
     } finally {
       this.#pulling = false;
-      if (this.#closed && !this.#exhausted && this.#array === undefined) this.#return();
+      if (this.#closed && !this.#exhausted) this.#return();
     }
     return undefined;
   }
 
+  /** An array has nothing to close; its rest is still wanted. */
   #return(): void {
+    if (this.#array) return;
     try {
       this.#iterator.return?.();
     } catch {

@@ -1,0 +1,47 @@
+/** The one listener for each signal, and whom it calls. */
+const watches = new WeakMap<AbortSignal, AbortWatch>();
+
+/**
+ * Calls `callback` once when the signal aborts; at once, if it has. However many wait for one signal, it carries a single
+ * listener: from the eleventh on Node would warn of a leak.
+ *
+ * @param callback must not throw.
+ * @returns forgets the callback, and with the last one the listener; may be called at any time, any number of times.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  if (signal.aborted) {
+    callback();
+    return () => undefined;
+  }
+  let watch = watches.get(signal);
+  if (watch === undefined) watches.set(signal, (watch = new AbortWatch(signal)));
+  return watch.add(callback);
+}
+
+class AbortWatch {
+  readonly #signal: AbortSignal;
+  readonly #entries = new Set<{ readonly callback: () => void }>();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#onAbort);
+  }
+
+  add(callback: () => void): () => void {
+    const entry = { callback };
+    this.#entries.add(entry);
+    return () => {
+      if (this.#entries.delete(entry) && this.#entries.size === 0) this.#end();
+    };
+  }
+
+  readonly #onAbort = (): void => {
+    this.#end();
+    for (const { callback } of this.#entries) callback();
+  };
+
+  #end(): void {
+    watches.delete(this.#signal);
+    this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+}
