@@ -197,6 +197,17 @@ describe('process', () => {
       expect([await first, work.begun]).toMatchObject([{ succeeded: 1 }, [1]]);
     });
 
+    it('leaves the signals of items that have ended alone', async () => {
+      const controller = new AbortController();
+      const signals: AbortSignal[] = [];
+      const processor = new BatchProcessor({ maxConcurrent: 1 });
+      await processor.process(range(3), (_, ctx) => signals.push(ctx.signal), {
+        signal: controller.signal,
+        onProgress: () => controller.abort(),
+      });
+      expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    });
+
     it('gives each attempt a signal of its own', async () => {
       const signals = new Set<AbortSignal>();
       await new BatchProcessor().process(range(10), (_, ctx: ItemContext) => signals.add(ctx.signal));

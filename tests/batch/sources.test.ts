@@ -193,6 +193,17 @@ describe('a source', () => {
     expect(closed).toHaveBeenCalledTimes(1);
   });
 
+  it('that aborts the call from its own next() is closed once', async () => {
+    const controller = new AbortController();
+    const source = new CountingSource();
+    const iterator = source[Symbol.iterator]();
+    const next = (): IteratorResult<number> => (controller.abort(), iterator.next());
+    const { signal } = controller;
+    const items = { [Symbol.iterator]: () => ({ ...iterator, next }) };
+    expect(await new BatchProcessor().process(items, () => 1, { signal })).toMatchObject({ total: 1, cancelled: 1 });
+    expect(source.closed).toBe(1);
+  });
+
   it('that closes slowly is waited for', async () => {
     const controller = new AbortController();
     const closed = jest.fn();
@@ -243,6 +254,32 @@ describe('a source', () => {
       source.push('late');
       await settle();
       expect([source.closed, handler.mock.calls.length]).toEqual([1, 0]);
+    });
+
+    it('does not hold up an abort where return() waits behind next(), as in a generator', async () => {
+      const controller = new AbortController();
+      const source = async function* (): AsyncGenerator<number> {
+        yield 1;
+        await new Promise(() => undefined);
+      };
+      const { signal } = controller;
+      const stopLater = (): unknown => setImmediate(() => controller.abort());
+      expect(await new BatchProcessor().process(source(), stopLater, { signal })).toMatchObject({ succeeded: 1 });
+    });
+
+    it('and yields after an abort, while items are at work, has not yielded in time', async () => {
+      const source = new StallingSource();
+      const controller = new AbortController();
+      const work = new HeldHandler<string>();
+      const result = new BatchProcessor().process(source, work.handler, { signal: controller.signal });
+      source.push('a');
+      await work.untilBegun('a');
+      await settle();
+      controller.abort();
+      source.push('late');
+      await settle();
+      await work.finish('a');
+      expect(await result).toMatchObject({ total: 1, succeeded: 1 });
     });
   });
 });

@@ -84,6 +84,18 @@ describe('stream', () => {
     expect(outcomes.at(-1)).toEqual({ index: 999, item: 999, status: 'cancelled', error: 'enough', attempts: 0 });
   });
 
+  it('may be left while it gives what is cancelled', async () => {
+    const items = Array.from({ length: 1_000 }, (_, n) => n);
+    const signal = AbortSignal.abort();
+    const seen: number[] = [];
+    for await (const { index } of new BatchProcessor().stream(items, () => 1, { signal })) {
+      seen.push(index);
+      await settle();
+      if (index === 2) break;
+    }
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
   it('throws what the source throws, after the outcomes of all it gave', async () => {
     const broken = new Error('broken');
     const source = function* (): Generator<number> {
