@@ -45,7 +45,8 @@ export function isTag(value: unknown): value is string {
 export function checkTags(tags: unknown): readonly string[] {
   if (!Array.isArray(tags)) throw new TypeError(`tags must be an array of strings; got ${show(tags)}`);
   if (tags.length > MAX_TAGS) throw new RangeError(`tags must be at most ${MAX_TAGS}; got ${tags.length}`);
-  return tags.map((tag: unknown) => {
+  // Not map(), which passes over holes.
+  return Array.from(tags, (tag: unknown) => {
     if (isTag(tag)) return tag;
     throw new RangeError(
       `a tag must be 1 to 64 of the characters A-Z a-z 0-9 _ . : @ - and begin with a letter, a digit or _; got ${show(tag)}`,

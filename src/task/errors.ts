@@ -111,7 +111,7 @@ export class RetryLaterError extends TaskError {
 
   /** @throws {RangeError} when `delayMs` is not a number of milliseconds from 0 to ten years. */
   constructor(delayMs: number, message = 'The handler asked to be tried again later', options: TaskErrorOptions = {}) {
-    if (!(delayMs >= 0 && delayMs <= MAX_DURATION_MS)) {
+    if (!(Number.isFinite(delayMs) && delayMs >= 0 && delayMs <= MAX_DURATION_MS)) {
       throw new RangeError(
         `delayMs must be a number of milliseconds from 0 to ${MAX_DURATION_MS} (ten years); got ${String(delayMs)}`,
       );

@@ -50,7 +50,8 @@ export const NO_RETRY: ResolvedRetryPolicy = {
 export function resolveRetryPolicy(policy: RetryPolicy | undefined): ResolvedRetryPolicy {
   if (policy === undefined) return NO_RETRY;
   checkOptions('retry', policy, KNOWN);
-  const { maxAttempts, initialDelayMs, factor, maxDelayMs, jitter, retryOn } = { ...NO_RETRY, ...policy };
+  const { maxAttempts, retryOn, initialDelayMs = NO_RETRY.initialDelayMs, factor = NO_RETRY.factor } = policy;
+  const { maxDelayMs = NO_RETRY.maxDelayMs, jitter = NO_RETRY.jitter } = policy;
   checkInteger('retry.maxAttempts', maxAttempts, { min: 1, max: 10_000 });
   checkDuration('retry.initialDelayMs', initialDelayMs);
   checkDuration('retry.maxDelayMs', maxDelayMs);
