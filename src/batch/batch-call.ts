@@ -4,7 +4,7 @@ import { decideRetry } from '../task/retry-policy.js';
 import { onAbort } from '../timing/on-abort.js';
 import { AttemptContext, type BatchItem, type ItemHandler } from './batch-item.js';
 import type { ResolvedBatchOptions } from './batch-options.js';
-import { Breather } from './breather.js';
+import type { Breather } from './breather.js';
 import type { ItemSource } from './item-source.js';
 import { Linger } from './linger.js';
 import { openSource, type Items } from './open-source.js';
@@ -15,14 +15,18 @@ import { WaitingItems } from './waiting-items.js';
 /** In place of a value: a handler may return anything, undefined included. */
 const THREW = Symbol('the handler threw');
 
+/** What all calls on one processor share. */
+export interface SharedByCalls {
+  readonly limit: LimitFunction;
+  readonly breather: Breather;
+}
+
 /** What a {@link BatchCall} works on, and with what. */
-export interface BatchCallSetup<T, R> {
+export interface BatchCallSetup<T, R> extends SharedByCalls {
   readonly items: Items<T>;
   readonly handler: ItemHandler<T, R>;
   readonly signal: AbortSignal | undefined;
   readonly options: ResolvedBatchOptions;
-  /** Shared by all calls on one processor. */
-  readonly limit: LimitFunction;
   readonly sink: OutcomeSink<T, R>;
   /** Called when one item, or the rest of them, has ended. Must not throw. */
   readonly onEnded?: ((total: number | undefined) => void) | undefined;
@@ -42,7 +46,6 @@ export class BatchCall<T, R> {
   readonly #setup: BatchCallSetup<T, R>;
   readonly #source: ItemSource<T>;
   readonly #waiting: WaitingItems<T>;
-  readonly #breather = new Breather();
   readonly #linger = new Linger();
   /** Passes that hold a slot. */
   readonly #passes = new Set<Pass>();
@@ -121,10 +124,11 @@ export class BatchCall<T, R> {
   }
 
   async #pass(): Promise<void> {
+    const { handler, options, breather } = this.#setup;
     const pass: Pass = { attempt: undefined };
     this.#passRequested = false;
     this.#passes.add(pass);
-    for (let handled = 0; handled < this.#setup.options.batchSize; handled += 1) {
+    for (let handled = 0; handled < options.batchSize; handled += 1) {
       const item = this.#take() ?? (await this.#takeSoon());
       if (item === undefined) break;
       const attempt = new AttemptContext(item);
@@ -132,7 +136,7 @@ export class BatchCall<T, R> {
       let value: R | typeof THREW = THREW;
       let error: unknown;
       try {
-        const returned = this.#setup.handler(item.item, attempt);
+        const returned = handler(item.item, attempt);
         value = isThenable(returned) ? await returned : returned;
       } catch (thrown) {
         error = thrown;
@@ -141,7 +145,7 @@ export class BatchCall<T, R> {
       this.#atWork -= 1;
       if (value === THREW) this.#afterFailure(item, error);
       else this.#succeed(item, value);
-      if (this.#breather.due()) await this.#breather.rest();
+      if (breather.due()) await breather.rest();
     }
     this.#passes.delete(pass);
     this.resume();
@@ -221,13 +225,13 @@ export class BatchCall<T, R> {
   /** What was given and never begun. */
   async #cancelLeftovers(): Promise<void> {
     if (this.#stopped === undefined) return;
-    const { sink } = this.#setup;
+    const { sink, breather } = this.#setup;
     let any = false;
     for (const item of this.#source.leftovers()) {
       if (sink.full) await sink.whenRoom();
       sink.cancelled(item, this.#stopped.reason);
       any = true;
-      if (this.#breather.due()) await this.#breather.rest();
+      if (breather.due()) await breather.rest();
     }
     if (any) this.#report();
   }

@@ -1,7 +1,7 @@
-import pLimit, { type LimitFunction } from 'p-limit';
+import pLimit from 'p-limit';
 import { show } from '../task/checks.js';
 import { TaskError } from '../task/errors.js';
-import { BatchCall } from './batch-call.js';
+import { BatchCall, type SharedByCalls } from './batch-call.js';
 import type { ItemHandler } from './batch-item.js';
 import {
   resolveBatchOptions,
@@ -12,6 +12,7 @@ import {
   type ResolvedBatchOptions,
   type StreamOptions,
 } from './batch-options.js';
+import { Breather } from './breather.js';
 import { checkItems, type Items } from './open-source.js';
 import type { BatchResult, Outcome } from './outcome.js';
 import { OutcomeBuffer } from './outcome-buffer.js';
@@ -28,12 +29,12 @@ import { Tally } from './tally.js';
  */
 export class BatchProcessor {
   readonly #options: ResolvedBatchOptions;
-  readonly #limit: LimitFunction;
+  readonly #shared: SharedByCalls;
 
   /** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range. */
   constructor(options: BatchOptions = {}) {
     this.#options = resolveBatchOptions(options);
-    this.#limit = pLimit(this.#options.maxConcurrent);
+    this.#shared = { limit: pLimit(this.#options.maxConcurrent), breather: new Breather() };
   }
 
   /**
@@ -54,11 +55,8 @@ export class BatchProcessor {
     checkArguments(items, handler);
     const resolved = resolveProcessOptions(options, this.#options);
     const tally = new Tally<T, R>({ keep: options.keep ?? 'all', onProgress: options.onProgress });
-    const call = new BatchCall({
-      ...{ items, handler, signal: options.signal, options: resolved },
-      ...{ limit: this.#limit, sink: tally, onEnded: tally.report },
-    });
-    await call.run();
+    const call = { items, handler, signal: options.signal, options: resolved, sink: tally, onEnded: tally.report };
+    await new BatchCall({ ...this.#shared, ...call }).run();
     return tally.result();
   }
 
@@ -78,8 +76,8 @@ export class BatchProcessor {
     checkArguments(items, handler);
     const resolved = resolveStreamOptions(options, this.#options);
     const sink = new OutcomeBuffer<T, R>(resolved.maxConcurrent);
-    const setup = { items, handler, signal: options.signal, options: resolved, limit: this.#limit, sink };
-    return read(() => new BatchCall(setup), sink);
+    const call = { items, handler, signal: options.signal, options: resolved, sink };
+    return read(() => new BatchCall({ ...this.#shared, ...call }), sink);
   }
 }
 

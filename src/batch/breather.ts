@@ -10,6 +10,7 @@ const LOOK_EVERY = 16;
 export class Breather {
   #items = 0;
   #since = now();
+  #resting: Promise<void> | undefined;
 
   /** To be asked once per item: whether it is time to {@link rest}. */
   due(): boolean {
@@ -17,9 +18,14 @@ export class Breather {
     return this.#items % LOOK_EVERY === 0 && now() - this.#since > TURN_MS;
   }
 
-  /** Resolves in the next turn of the event loop. */
-  async rest(): Promise<void> {
+  /** Resolves in the next turn of the event loop, for all passes at once: each on its own would take a share as long. */
+  rest(): Promise<void> {
+    return (this.#resting ??= this.#untilNextTurn());
+  }
+
+  async #untilNextTurn(): Promise<void> {
     await new Promise<void>(nextTurn);
     this.#since = now();
+    this.#resting = undefined;
   }
 }
