@@ -1,4 +1,16 @@
 export { BatchProcessor } from './batch/batch-processor.js';
+export type { ItemContext, ItemHandler } from './batch/batch-item.js';
+export type { BatchOptions, ProcessOptions, StreamOptions } from './batch/batch-options.js';
+export type { Items } from './batch/open-source.js';
+export type {
+  BatchProgress,
+  BatchResult,
+  CancelledOutcome,
+  FailedOutcome,
+  KeptOutcomes,
+  Outcome,
+  SucceededOutcome,
+} from './batch/outcome.js';
 export { TaskManager, taskManager } from './manager/task-manager.js';
 export type { EventsOptions, StartArguments } from './manager/task-manager.js';
 export type { RunHandle, WaitSignal } from './manager/run-handle.js';
