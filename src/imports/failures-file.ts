@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { AppendableFile, FileStore } from '../ports/files.js';
+import type { AppendableFile, ByteStream, FileStore } from '../ports/files.js';
 
 /** An item of an import that failed, as `GET /process/{id}/failures` tells it. */
 export interface ImportFailure {
@@ -68,7 +68,7 @@ export class FailuresFile {
    *
    * @throws {TaskError} BACKEND when they could not be written or the file not be opened.
    */
-  async open(): Promise<Readable> {
+  async open(): Promise<ByteStream> {
     await this.flush();
     if (this.#file === undefined) return Readable.from([]);
     return this.#files.open(this.#file.name, { length: this.#written });

@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
+import type { ByteStream } from '../ports/files.js';
 import { nextTurn, TURN_MS } from '../timing/next-turn.js';
 import { systemClock } from '../timing/system-clock.js';
 import { CsvReader } from './csv-records.js';
@@ -29,7 +29,7 @@ const READERS: Readonly<Record<ImportFormat, () => RecordReader>> = {
  * @throws {TaskError} INPUT_INVALID when the whole file is wrong: no header or a bad one (CSV), not an array (JSON).
  * @throws the source's error, unchanged.
  */
-export function readRecords(source: Readable, format: ImportFormat): AsyncIterableIterator<ImportRecord> {
+export function readRecords(source: ByteStream, format: ImportFormat): AsyncIterableIterator<ImportRecord> {
   const records = recordsOf(source, READERS[format]());
   return {
     [Symbol.asyncIterator]() {
@@ -49,13 +49,16 @@ export function readRecords(source: Readable, format: ImportFormat): AsyncIterab
  *
  * @throws as {@link readRecords} does.
  */
-export async function countFrames(source: Readable, format: ImportFormat): Promise<number> {
+export async function countFrames(source: ByteStream, format: ImportFormat): Promise<number> {
   let count = 0;
   for await (const frames of framesOf(source, READERS[format]())) count += frames.length;
   return count;
 }
 
-async function* recordsOf(source: Readable, reader: RecordReader): AsyncGenerator<ImportRecord, undefined, undefined> {
+async function* recordsOf(
+  source: ByteStream,
+  reader: RecordReader,
+): AsyncGenerator<ImportRecord, undefined, undefined> {
   const turn = new Turn();
   let index = 0;
   for await (const frames of framesOf(source, reader)) {
@@ -67,7 +70,7 @@ async function* recordsOf(source: Readable, reader: RecordReader): AsyncGenerato
   }
 }
 
-async function* framesOf(source: Readable, reader: RecordReader): AsyncGenerator<Frame[], undefined, undefined> {
+async function* framesOf(source: ByteStream, reader: RecordReader): AsyncGenerator<Frame[], undefined, undefined> {
   for await (const piece of piecesOf(source)) {
     const frames = reader.cut(piece);
     if (frames.length > 0) yield frames;
@@ -77,7 +80,7 @@ async function* framesOf(source: Readable, reader: RecordReader): AsyncGenerator
 }
 
 /** The bytes of the source without a byte order mark, in small pieces. */
-async function* piecesOf(source: Readable): AsyncGenerator<Buffer, undefined, undefined> {
+async function* piecesOf(source: ByteStream): AsyncGenerator<Buffer, undefined, undefined> {
   const turn = new Turn();
   let head: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of source) {

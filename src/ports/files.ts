@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 /** A stream was longer than it may be; nothing of it was kept. It has no code: over HTTP it is a 413. */
 export class FileTooLargeError extends Error {
   /** How many bytes were allowed. */
@@ -10,6 +8,15 @@ export class FileTooLargeError extends Error {
     this.name = 'FileTooLargeError';
     this.limitBytes = limitBytes;
   }
+}
+
+/** A stream of bytes; every `Readable` of Node is one. */
+export interface ByteStream extends NodeJS.ReadableStream {
+  readonly destroyed: boolean;
+  /** Ends the stream and gives back what it holds. */
+  destroy(error?: Error): unknown;
+  /** As iterating over the stream itself, but `destroyOnReturn: false` leaves it open when the loop is left. */
+  iterator(options?: { readonly destroyOnReturn?: boolean }): AsyncIterableIterator<unknown>;
 }
 
 /** What {@link FileStore.put} may be given. */
@@ -62,7 +69,7 @@ export interface FileStore {
    * @throws {TaskError} BACKEND when the bytes could not be stored.
    * @throws the source's own error, or the signal's reason, unchanged.
    */
-  put(source: Readable, options: PutOptions): Promise<StoredFile>;
+  put(source: ByteStream, options: PutOptions): Promise<StoredFile>;
   /**
    * Opens a file for appending: a new one, or one that this store has made.
    *
@@ -77,7 +84,7 @@ export interface FileStore {
    * @throws {RangeError} when `name` is none that a store makes, or the range is malformed.
    * @throws {TaskError} BACKEND when there is no such file or it could not be opened.
    */
-  open(name: string, range?: FileRange): Promise<Readable>;
+  open(name: string, range?: FileRange): Promise<ByteStream>;
   /**
    * Removes a file; one that is not there is no error. Streams that are reading it may go on.
    *

@@ -8,6 +8,7 @@ import { readRecords } from '../../src/imports/records.js';
 import type { FileStore } from '../../src/ports/files.js';
 import { openFiles } from '../open-files.js';
 import { temporaryFolders } from '../temporary-folder.js';
+import { until } from '../until.js';
 
 const SAMPLE = join(import.meta.dirname, '../../src/examples/data/products.csv');
 const temporaryFolder = temporaryFolders();
@@ -43,7 +44,7 @@ describe('the count of records', () => {
     const reason = new Error('enough');
     const counting = countRecords(files, { name, format: 'ndjson', signal: abort.signal });
     const outcome = counting.catch((error: unknown) => error);
-    while ((await openFiles(folder)).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(async () => (await openFiles(folder)).length > 0);
     abort.abort(reason);
     expect(await outcome).toBe(reason);
     await files.close();

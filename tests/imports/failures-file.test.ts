@@ -6,6 +6,7 @@ import { FailuresFile, type ImportFailure } from '../../src/imports/failures-fil
 import type { AppendableFile, FileStore } from '../../src/ports/files.js';
 import { openFiles } from '../open-files.js';
 import { temporaryFolders } from '../temporary-folder.js';
+import { until } from '../until.js';
 
 const temporaryFolder = temporaryFolders();
 let folder: string;
@@ -101,15 +102,15 @@ describe('the failures of an import', () => {
       const adding = (async () => {
         for (let index = 0; index < 200; index += 1) added.push((await slow.add(failure(index, item)), index));
       })();
-      while (writes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => writes.length > 0);
       const before = added.length;
       await new Promise((resolve) => setImmediate(resolve));
       expect(added).toHaveLength(before);
       expect(before).toBeLessThan(70);
-      while (added.length < 200) {
+      await until(() => {
         writes.splice(0).forEach(({ done }) => done());
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+        return added.length === 200;
+      });
       await adding;
     });
   });

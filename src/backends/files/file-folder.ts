@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { AppendableFile, FileRange, FileStore, PutOptions, StoredFile } from '../../ports/files.js';
+import type { AppendableFile, ByteStream, FileRange, FileStore, PutOptions, StoredFile } from '../../ports/files.js';
 import { checkInteger, checkLimit, checkOptions, show } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import { filing } from './file-errors.js';
@@ -37,9 +36,9 @@ export function fileFolder(options: FileFolderOptions): FileStore {
 class FileFolder implements FileStore {
   readonly #parent: string;
   readonly #own: string;
-  readonly #readers = new Set<Readable>();
+  readonly #readers = new Set<ByteStream>();
   readonly #writers = new Set<HandleWriter>();
-  readonly #sources = new Set<Readable>();
+  readonly #sources = new Set<ByteStream>();
   readonly #opening = new Set<Promise<FileHandle>>();
   #swept: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -49,7 +48,7 @@ class FileFolder implements FileStore {
     this.#own = join(folder, processFolderName());
   }
 
-  async put(source: Readable, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
+  async put(source: ByteStream, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
     checkLimit('limitBytes', limitBytes, 0);
     signal?.throwIfAborted();
     const onAbort = (): void => giveUp(source);
@@ -74,7 +73,7 @@ class FileFolder implements FileStore {
     return this.#writer(name, await this.#handle('The file could not be opened', () => open(path, APPEND)));
   }
 
-  async open(name: string, { offset = 0, length }: FileRange = {}): Promise<Readable> {
+  async open(name: string, { offset = 0, length }: FileRange = {}): Promise<ByteStream> {
     const path = this.#path(name);
     checkInteger('offset', offset, { min: 0 });
     if (length !== undefined) checkInteger('length', length, { min: 0 });
@@ -154,7 +153,7 @@ class FileFolder implements FileStore {
     return this.#closing !== undefined;
   }
 
-  async #store(source: Readable, limitBytes: number): Promise<StoredFile> {
+  async #store(source: ByteStream, limitBytes: number): Promise<StoredFile> {
     const writer = await this.#create('The file could not be stored');
     try {
       const bytes = await copy(source, writer, limitBytes);
@@ -177,12 +176,12 @@ function closedError(): TaskError {
   return new TaskError('BACKEND', 'The folder for files has been closed');
 }
 
-function giveUp(source: Readable): void {
+function giveUp(source: ByteStream): void {
   source.destroy(new Error('The wait for the file was given up'));
 }
 
 /** Destroys the stream; resolves when its handle has been given back. */
-function destroyed(reader: Readable): Promise<void> {
+function destroyed(reader: ByteStream): Promise<void> {
   return new Promise((resolve) => {
     reader.once('close', resolve);
     reader.destroy();

@@ -1,7 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
-import { FileTooLargeError, type AppendableFile } from '../../ports/files.js';
+import { FileTooLargeError, type AppendableFile, type ByteStream } from '../../ports/files.js';
 import { TaskError } from '../../task/errors.js';
 import { filing } from './file-errors.js';
 
@@ -57,7 +56,7 @@ export class HandleWriter implements AppendableFile {
  * @returns how many bytes that was.
  * @throws {FileTooLargeError} when it is more than `limitBytes`.
  */
-export async function copy(source: Readable, file: AppendableFile, limitBytes: number): Promise<number> {
+export async function copy(source: ByteStream, file: AppendableFile, limitBytes: number): Promise<number> {
   let bytes = 0;
   for await (const chunk of source.iterator({ destroyOnReturn: false })) {
     const piece = bytesOf(chunk);

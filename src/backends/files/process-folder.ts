@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemClock } from '../../timing/system-clock.js';
 import { systemCode } from './file-errors.js';
 
 /** `<pid>.<start mark>.<8 random digits>`: whose folder it is, told from an earlier process of the same pid. */
@@ -9,7 +10,7 @@ const OWNED = /^(\d{1,10})\.(\d{1,20})\.[0-9a-f]{8}$/;
 
 /** A new name for a folder that belongs to this process. */
 export function processFolderName(): string {
-  const mark = startMark(process.pid) ?? String(Math.round(Date.now() - process.uptime() * 1_000));
+  const mark = startMark(process.pid) ?? String(Math.round(systemClock.now() - process.uptime() * 1_000));
   return `${process.pid}.${mark}.${randomBytes(4).toString('hex')}`;
 }
 

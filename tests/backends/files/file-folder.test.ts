@@ -10,6 +10,7 @@ import { fileFolder } from '../../../src/backends/files/file-folder.js';
 import type { FileStore } from '../../../src/ports/files.js';
 import { openFiles } from '../../open-files.js';
 import { temporaryFolders } from '../../temporary-folder.js';
+import { until } from '../../until.js';
 
 const temporaryFolder = temporaryFolders();
 const NO_LIMIT = { limitBytes: Infinity };
@@ -235,7 +236,7 @@ describe('a folder of files', () => {
       const writer = await files.append();
       const putting = failureOf(files.put(new PassThrough(), NO_LIMIT));
       const writing = writer.write(Buffer.from('x'));
-      while ((await openFiles(parent)).length < 3) await new Promise((resolve) => setImmediate(resolve));
+      await until(async () => (await openFiles(parent)).length >= 3);
       await Promise.all([files.close(), files.close()]);
       await writing;
       expect(reader.destroyed).toBe(true);
