@@ -29,10 +29,10 @@ export abstract class Attempt {
   readonly task: ResolvedTask;
   readonly startedAt: number;
   readonly #tools: AttemptTools;
-  readonly #abort = new LazyAbort();
-  #softTimer: QueuedTimer | undefined;
-  #hardTimer: QueuedTimer | undefined;
-  #graceTimer: QueuedTimer | undefined;
+  /** Made when it is needed: most attempts are over before anybody looks at their signal. */
+  #abort: LazyAbort | undefined;
+  /** Limits and grace; most attempts have none. */
+  #timers: QueuedTimer[] | undefined;
   #timeLimit: TimeLimitError | undefined;
   #interrupted = false;
   #ended = false;
@@ -45,7 +45,7 @@ export abstract class Attempt {
   }
 
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.#lazyAbort.signal;
   }
 
   /** When the first time limit runs out, in epoch milliseconds. */
@@ -69,15 +69,15 @@ export abstract class Attempt {
   /** What the handler is to see: a `CancelledError`, and `graceMs` later the end. */
   protected cancelWithin(request: CancelledRequest, graceMs: number): void {
     if (this.#ended) return;
-    this.#graceTimer = this.#tools.timers.after(graceMs, () => this.#force('grace'));
-    this.#abort.abort(new CancelledError(request));
+    this.#after(graceMs, () => this.#force('grace'));
+    this.#lazyAbort.abort(new CancelledError(request));
   }
 
   /** The manager closes: the handler sees a `TaskError` `RUN_INTERRUPTED`. */
   interrupt(): void {
     if (this.#ended) return;
     this.#interrupted = true;
-    this.#abort.abort(new TaskError('RUN_INTERRUPTED', 'The manager is closing'));
+    this.#lazyAbort.abort(new TaskError('RUN_INTERRUPTED', 'The manager is closing'));
   }
 
   /** The manager has closed: ends the attempt without its handler. */
@@ -87,7 +87,7 @@ export abstract class Attempt {
 
   /** Somebody else may hold the run by now. */
   protected abortLost(): void {
-    this.#abort.abort(new TaskError('LEASE_LOST', 'The lease of this run was lost; another process may run it'));
+    this.#lazyAbort.abort(new TaskError('LEASE_LOST', 'The lease of this run was lost; another process may run it'));
   }
 
   /** Parses the input, calls the handler. Never throws. */
@@ -115,7 +115,7 @@ export abstract class Attempt {
   #execute(input: unknown, ctx: TaskContext): void {
     if (this.#ended) return this.onLate();
     // Cancelled while an asynchronous schema looked at the input: the handler need not begin.
-    if (this.#abort.aborted) return this.#threw(this.#abort.reason);
+    if (this.#abort?.aborted) return this.#threw(this.#abort.reason);
     let returned: unknown;
     try {
       returned = this.#tools.executor.execute(this.task, input, ctx);
@@ -162,19 +162,23 @@ export abstract class Attempt {
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    const { timers } = this.#tools;
-    if (this.#softTimer) timers.cancel(this.#softTimer);
-    if (this.#hardTimer) timers.cancel(this.#hardTimer);
-    if (this.#graceTimer) timers.cancel(this.#graceTimer);
+    if (this.#timers !== undefined) for (const timer of this.#timers) this.#tools.timers.cancel(timer);
     return true;
+  }
+
+  get #lazyAbort(): LazyAbort {
+    return (this.#abort ??= new LazyAbort());
+  }
+
+  #after(delayMs: number, callback: () => void): void {
+    (this.#timers ??= []).push(this.#tools.timers.after(delayMs, callback));
   }
 
   #startTimers(): void {
     const { softLimitMs, hardLimitMs } = this.task.limits;
-    const { timers } = this.#tools;
-    if (softLimitMs !== undefined) this.#softTimer = timers.after(softLimitMs, () => this.#limit('soft', softLimitMs));
+    if (softLimitMs !== undefined) this.#after(softLimitMs, () => this.#limit('soft', softLimitMs));
     if (hardLimitMs !== undefined) {
-      this.#hardTimer = timers.after(hardLimitMs, () => {
+      this.#after(hardLimitMs, () => {
         this.#limit('hard', hardLimitMs);
         this.#force('time limit');
       });
@@ -184,8 +188,8 @@ export abstract class Attempt {
   /** A signal aborts once: a limit that comes after a cancel is not why the handler stops. */
   #limit(limit: 'soft' | 'hard', limitMs: number): void {
     const error = new TimeLimitError(limit, limitMs);
-    if (limit === 'hard' || !this.#abort.aborted) this.#timeLimit = error;
-    this.#abort.abort(error);
+    if (limit === 'hard' || !this.#abort?.aborted) this.#timeLimit = error;
+    this.#lazyAbort.abort(error);
   }
 }
 

@@ -36,7 +36,7 @@ export class ManagerCore implements HandleSource {
   readonly #ids: RunIds;
   readonly #streams = new Set<EventStream>();
   readonly #forgotten = new Set<ForgottenListener>();
-  #opening: MaybePromise<void> | undefined;
+  #opened: { readonly by: MaybePromise<void> } | undefined;
   #worker: Worker | undefined;
   #closing: Promise<CloseReport> | undefined;
   #importTask: ResolvedTask | undefined;
@@ -75,7 +75,7 @@ export class ManagerCore implements HandleSource {
 
   /** Opens the backend and begins to work, once. */
   open(): MaybePromise<void> {
-    return (this.#opening ??= this.#open());
+    return (this.#opened ??= { by: this.#open() }).by;
   }
 
   #open(): MaybePromise<void> {
@@ -95,7 +95,7 @@ export class ManagerCore implements HandleSource {
   /** Checks, validates, accepts. Answers at once where schema and backend do. */
   start(start: Start, options: StartOptions | undefined): MaybePromise<RunHandle<unknown>> {
     if (this.#closing !== undefined) throw closed();
-    const request = startRequest(start, options, () => this.#ids.next());
+    const request = startRequest(start, options, this.#ids);
     const opened = this.open();
     if (opened instanceof Promise) return opened.then(() => this.#validate(start, request));
     return this.#validate(start, request);
@@ -145,7 +145,7 @@ export class ManagerCore implements HandleSource {
     }
     const start = { task: this.registry.get(failed.task), name: failed.task, input: failed.input, redriveOf: id };
     const { priority, tags, owner } = failed;
-    const { run } = startRequest(start, { priority, tags, ...(owner !== null && { owner }) }, () => this.#ids.next());
+    const { run } = startRequest(start, { priority, tags, ...(owner !== null && { owner }) }, this.#ids);
     return this.#accepted(start, await this.backend.redrive(failed, run));
   }
 

@@ -91,7 +91,7 @@ export class RunHandle<Result> {
 
   #settle(run: StoredRun): Promise<Run> {
     if (isFinal(run.status)) return Promise.resolve(run.snapshot());
-    return new Promise((resolve) => this.#source.backend.watch(run, 'final', () => resolve(run.snapshot())));
+    return new Promise((resolve) => this.#source.backend.watch(run, 'final', resolve));
   }
 
   async #settleLater(): Promise<Run> {
@@ -108,9 +108,9 @@ export class RunHandle<Result> {
     const run = await this.#find();
     const { backend } = this.#source;
     return new Promise((resolve, reject) => {
-      const onFinal = (): void => {
+      const onFinal = (ended: Run): void => {
         signal.removeEventListener('abort', onAbort);
-        resolve(run.snapshot());
+        resolve(ended);
       };
       const onAbort = (): void => {
         backend.unwatch(run, 'final', onFinal);

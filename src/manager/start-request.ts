@@ -3,6 +3,7 @@ import type { IdempotencyClaim, NewRun } from '../ports/backend.js';
 import { checkDuration, checkIdempotencyKey, checkName, checkOptions, checkPriority, checkTags, MAX_REASON_LENGTH, show } from '../task/checks.js';
 import type { CancelledRequest, CancelRequest, RunKind } from '../task/run.js';
 import type { ResolvedTask } from '../task/task.js';
+import type { RunIds } from './run-id.js';
 import type { AdHocOptions, IfActive, StartOptions } from './manager-options.js';
 
 const KNOWN = ['id', 'ifActive', 'priority', 'delayMs', 'expiresInMs', 'idempotencyKey', 'tags', 'owner'];
@@ -17,7 +18,7 @@ export interface Start {
   readonly name: string | null;
   readonly kind?: RunKind;
   readonly input: unknown;
-  readonly redriveOf?: string;
+  readonly redriveOf?: string | null;
 }
 
 /** A start that was checked: the run to be accepted, and what becomes of it where its id is active. */
@@ -31,29 +32,52 @@ export interface StartRequest {
  *
  * @throws {TypeError|RangeError} when one is unknown, of the wrong type or out of range.
  */
-export function startRequest(start: Start, options: StartOptions | undefined, nextId: () => string): StartRequest {
-  const { task, name, kind = 'run', input, redriveOf = null } = start;
-  const base = { kind, task: name, queue: task.queue, input, maxAttempts: task.retry.maxAttempts, redriveOf };
-  if (options === undefined) return { run: { ...base, ...DEFAULTS, id: nextId(), priority: task.priority }, ifActive: 'error' };
-  checkOptions("start's options", options, name === null ? [...KNOWN_AD_HOC, 'id'] : KNOWN);
-  const { id, ifActive = 'error', priority = task.priority, delayMs = 0, expiresInMs = null, tags, owner, idempotencyKey } = options;
+export function startRequest(start: Start, options: StartOptions | undefined, ids: RunIds): StartRequest {
+  if (options === undefined) return { run: plainRun(start, ids.next(), true), ifActive: 'error' };
+  checkOptions("start's options", options, start.name === null ? [...KNOWN_AD_HOC, 'id'] : KNOWN);
+  const { id, ifActive = 'error', priority, delayMs = 0, expiresInMs = null, tags, owner, idempotencyKey } = options;
   if (!IF_ACTIVE.includes(ifActive)) throw new RangeError(`ifActive must be 'error', 'return' or 'replace'; got ${show(ifActive)}`);
-  checkDuration('delayMs', delayMs);
-  if (expiresInMs !== null) checkDuration('expiresInMs', expiresInMs, { min: 1 });
-  if (expiresInMs !== null && expiresInMs <= delayMs) {
-    throw new RangeError(`expiresInMs (${expiresInMs}) must be above delayMs (${delayMs}): the run would expire before it is due`);
-  }
-  const run = {
-    ...base,
-    id: id === undefined ? nextId() : checkName('id', id),
-    priority: checkPriority(priority),
+  checkTimes(delayMs, expiresInMs);
+  const plain = plainRun(start, id === undefined ? ids.next() : checkName('id', id), id === undefined);
+  const run: NewRun = {
+    ...plain,
     delayMs,
     expiresInMs,
+    priority: priority === undefined ? plain.priority : checkPriority(priority),
     tags: tags === undefined ? NO_TAGS : checkTags(tags),
     owner: owner === undefined ? null : checkName('owner', owner),
   };
   const idempotency = idempotencyKey === undefined ? null : claim(checkIdempotencyKey(idempotencyKey), run, id);
   return { run: { ...run, idempotency }, ifActive };
+}
+
+/** What a start without options asks for. Written out: spreading objects would cost as much as all the rest of a start. */
+function plainRun({ task, name, kind = 'run', input, redriveOf = null }: Start, id: string, idIsNew: boolean): NewRun {
+  return {
+    id,
+    idIsNew,
+    kind,
+    task: name,
+    queue: task.queue,
+    input,
+    priority: task.priority,
+    maxAttempts: task.retry.maxAttempts,
+    delayMs: 0,
+    expiresInMs: null,
+    tags: NO_TAGS,
+    owner: null,
+    idempotency: null,
+    redriveOf,
+  };
+}
+
+function checkTimes(delayMs: number, expiresInMs: number | null): void {
+  checkDuration('delayMs', delayMs);
+  if (expiresInMs === null) return;
+  checkDuration('expiresInMs', expiresInMs, { min: 1 });
+  if (expiresInMs <= delayMs) {
+    throw new RangeError(`expiresInMs (${expiresInMs}) must be above delayMs (${delayMs}): the run would expire before it is due`);
+  }
 }
 
 /** @throws {TypeError|RangeError} when an option is malformed; `id` is no option of an ad-hoc start. */
@@ -78,10 +102,8 @@ function checkText(what: string, value: unknown): void {
   if (value.length > MAX_REASON_LENGTH) throw new RangeError(`${what} must be at most ${MAX_REASON_LENGTH} characters; got ${value.length}`);
 }
 
-const DEFAULTS = { delayMs: 0, expiresInMs: null, tags: NO_TAGS, owner: null, idempotency: null } as const;
-
 /** A key stands for everything that a start says; an id that the manager made is not said. */
-function claim(key: string, run: Omit<NewRun, 'idempotency'>, id: string | undefined): IdempotencyClaim {
+function claim(key: string, run: NewRun, id: string | undefined): IdempotencyClaim {
   const { task, input, priority, delayMs, expiresInMs, tags } = run;
   const said = canonicalJson({ task, input, id, priority, delayMs, expiresInMs, tags });
   return { key, fingerprint: createHash('sha256').update(said).digest('base64') };

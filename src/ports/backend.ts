@@ -17,6 +17,8 @@ export interface IdempotencyClaim {
 /** A run that a backend is asked to accept. Everything in it was checked. */
 export interface NewRun {
   readonly id: string;
+  /** The id was made just now and is nobody else's: there is no need to look for another run under it. */
+  readonly idIsNew: boolean;
   readonly kind: RunKind;
   readonly task: string | null;
   readonly queue: string;
@@ -172,6 +174,9 @@ export interface Accepted {
 /** The two moments of a run that can be waited for: it has ended; and its handler has settled too, so its id is free. */
 export type Moment = 'final' | 'free';
 
+/** Told that a moment has come. */
+export type Watcher = (run: Run) => void;
+
 /**
  * Where runs live and how they reach a handler. A backend *delivers*: it owns order, due times, retry waits, leases,
  * ids and their claims, idempotency, records, lists and retention; it never sees the manager, which owns slots,
@@ -229,9 +234,9 @@ export interface Backend {
   /** Passes a line of a handler's log on as an event. Dropped where the lease is no longer valid. */
   log(lease: Lease, line: LogLine): void;
 
-  /** Calls back once, in this turn where the moment has passed already. The callback must not throw. */
-  watch(run: StoredRun, moment: Moment, callback: () => void): void;
-  unwatch(run: StoredRun, moment: Moment, callback: () => void): void;
+  /** Calls back once, with the run as it ended, in this turn where it has ended already. The callback must not throw. */
+  watch(run: StoredRun, moment: Moment, callback: Watcher): void;
+  unwatch(run: StoredRun, moment: Moment, callback: Watcher): void;
   /** The events of one run, or with null of all. The listener must not throw. */
   subscribe(run: StoredRun | null, listener: (event: RunEvent) => void): () => void;
 

@@ -9,6 +9,7 @@ import type {
   StoredPage,
   StoredQueue,
   TaskCounts,
+  Watcher,
   Worker,
   WorkOptions,
 } from '../../ports/backend.js';
@@ -52,7 +53,7 @@ class MemoryBackend implements Backend {
     if (this.#retired) throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
     const known = run.idempotency === null ? undefined : keys.find(run.owner, run.idempotency);
     if (known !== undefined) return { run: known, replayed: true };
-    const namesake = index.get(run.id);
+    const namesake = run.idIsNew ? undefined : index.get(run.id);
     if (namesake?.active) {
       if (ifActive === 'return' && !isFinal(namesake.status)) return { run: namesake, replayed: true };
       throw conflict(namesake);
@@ -144,11 +145,11 @@ class MemoryBackend implements Backend {
     this.#open.course.log(lease, line);
   }
 
-  watch(run: RunRecord, moment: Moment, callback: () => void): void {
+  watch(run: RunRecord, moment: Moment, callback: Watcher): void {
     watchRun(run, moment, callback);
   }
 
-  unwatch(run: RunRecord, moment: Moment, callback: () => void): void {
+  unwatch(run: RunRecord, moment: Moment, callback: Watcher): void {
     unwatchRun(run, moment, callback);
   }
 

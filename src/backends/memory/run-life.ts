@@ -1,4 +1,4 @@
-import type { Moment } from '../../ports/backend.js';
+import type { Moment, Watcher } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
 import type { RunChange, RunEvent } from '../../task/run-event.js';
 import { canMove, isFinal, isWaiting, type RunStatus } from '../../task/status.js';
@@ -86,20 +86,20 @@ export class RunLife {
 }
 
 /** Adds who waits for a moment of a run; calls back at once where it has passed. */
-export function watchRun(record: RunRecord, moment: Moment, callback: () => void): void {
+export function watchRun(record: RunRecord, moment: Moment, callback: Watcher): void {
   if (moment === 'free') {
     if (record.active) record.seldom.freeWatchers.push(callback);
-    else callback();
+    else callback(record.snapshot());
     return;
   }
-  if (isFinal(record.status)) callback();
+  if (isFinal(record.status)) callback(record.snapshot());
   else if (record.watchers === null) record.watchers = callback;
   else if (typeof record.watchers === 'function') record.watchers = [record.watchers, callback];
   else record.watchers.push(callback);
 }
 
 /** Somebody waits no longer. */
-export function unwatchRun(record: RunRecord, moment: Moment, callback: () => void): void {
+export function unwatchRun(record: RunRecord, moment: Moment, callback: Watcher): void {
   if (moment === 'free') {
     if (record.rare) record.rare.freeWatchers = record.rare.freeWatchers.filter((other) => other !== callback);
   } else if (record.watchers === callback) record.watchers = null;
@@ -109,9 +109,11 @@ export function unwatchRun(record: RunRecord, moment: Moment, callback: () => vo
 /** Calls whoever waits for the end of the run. */
 export function callFinalWatchers(record: RunRecord): void {
   const { watchers } = record;
+  if (watchers === null) return;
   record.watchers = null;
-  if (typeof watchers === 'function') watchers();
-  else for (const callback of watchers ?? []) callback();
+  const ended = record.snapshot();
+  if (typeof watchers === 'function') watchers(ended);
+  else for (const callback of watchers) callback(ended);
 }
 
 /** Calls whoever waits for the run's id. */
@@ -119,5 +121,6 @@ export function callFreeWatchers(record: RunRecord): void {
   if (record.rare === null || record.rare.freeWatchers.length === 0) return;
   const callbacks = record.rare.freeWatchers;
   record.rare.freeWatchers = [];
-  for (const callback of callbacks) callback();
+  const ended = record.snapshot();
+  for (const callback of callbacks) callback(ended);
 }

@@ -1,4 +1,4 @@
-import type { Holder, Lease, NewRun, StoredRun } from '../../ports/backend.js';
+import type { Holder, Lease, NewRun, StoredRun, Watcher } from '../../ports/backend.js';
 import type { QueuedTimer } from '../../timing/timer-queue.js';
 import type { CancelledRequest, Progress, Run, RunError, RunFailure, RunKind } from '../../task/run.js';
 import type { RunEvent } from '../../task/run-event.js';
@@ -38,12 +38,13 @@ export class RareState {
   abandoned = false;
   error: RunError | null = null;
   cause: unknown = undefined;
-  failures: readonly RunFailure[] = [];
+  failures: readonly RunFailure[] = NO_FAILURES;
   listeners: Set<(event: RunEvent) => void> | undefined;
-  freeWatchers: (() => void)[] = [];
+  freeWatchers: Watcher[] = [];
 }
 
 const NO_TAGS: readonly string[] = [];
+const NO_FAILURES: readonly RunFailure[] = [];
 
 /** A run in memory. One object from acceptance to eviction: 10⁶ of them have to fit. */
 export class RunRecord extends ListNode implements StoredRun {
@@ -64,7 +65,7 @@ export class RunRecord extends ListNode implements StoredRun {
   updatedAt: number;
   lease: MemoryLease | null = null;
   /** Who waits for the end: nobody, one callback, or several. */
-  watchers: (() => void) | (() => void)[] | null = null;
+  watchers: Watcher | Watcher[] | null = null;
   rare: RareState | null = null;
   /** False once its record was removed or replaced. */
   kept = true;
@@ -160,7 +161,7 @@ export class RunRecord extends ListNode implements StoredRun {
       abandoned: rare !== null && rare.abandoned,
       result: this.result,
       error: rare !== null && (status === 'failed' || status === 'retrying') ? rare.error : null,
-      failures: rare === null ? [] : rare.failures,
+      failures: rare === null ? NO_FAILURES : rare.failures,
     };
   }
 }
