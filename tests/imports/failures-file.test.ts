@@ -93,6 +93,14 @@ describe('the failures of an import', () => {
     expect(await text(await failures.open())).toContain('"item":{"__proto__":"x"}');
   });
 
+  test('are read only as far as they were written whole', async () => {
+    let written = 0;
+    const file = new FailuresFile(storeThatAppends(async (bytes) => void (written += bytes)));
+    await file.add(failure(0, 'é'));
+    expect(await text(await file.open())).toBe(JSON.stringify({ length: written }));
+    expect(written).toBe(Buffer.byteLength(JSON.stringify(failure(0, 'é'))) + 1);
+  });
+
   describe('written to a slow store', () => {
     test('make the adding wait, batch by batch', async () => {
       const writes: { bytes: number; done: () => void }[] = [];
@@ -136,7 +144,7 @@ function storeThatAppends(write: (bytes: number) => Promise<void>): FileStore {
   return {
     put: () => Promise.reject(new Error('not here')),
     append: () => Promise.resolve(file),
-    open: () => Promise.resolve(Readable.from([])),
+    open: (_name, range) => Promise.resolve(Readable.from([JSON.stringify(range)])),
     remove: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

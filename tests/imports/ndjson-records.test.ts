@@ -48,7 +48,7 @@ describe('NDJSON records', () => {
     });
 
     test('nested more than 64 deep is told; 64 are read', async () => {
-      const [good, bad, next] = await readAll('ndjson', `${nested(64)}\n${nested(65)}\n"${nested(65)}\\"["\n`, 100);
+      const [good, bad, next] = await readAll('ndjson', `${nested(64)}\n${nested(65)}\n"\\"${nested(65)}"\n`, 100);
       expect(good).not.toHaveProperty('problem');
       expect(bad?.problem).toBe('The value is nested more than 64 deep');
       expect(next).not.toHaveProperty('problem');

@@ -110,6 +110,21 @@ describe.each(FORMATS)('records of %s', (format) => {
   });
 });
 
+test('many small records of one piece leave turns of the event loop to others too', async () => {
+  let turns = 0;
+  let reading = true;
+  const count = (): void => {
+    turns += 1;
+    if (reading) setImmediate(count);
+  };
+  const records = readRecords(Readable.from([Buffer.from('a\n' + '1\n'.repeat(32_000))]), 'csv');
+  await records.next(); // from here on there is nothing left to be read from the source
+  setImmediate(count);
+  await readToEnd(records);
+  reading = false;
+  expect(turns).toBeGreaterThan(0);
+});
+
 test('a source of text instead of bytes is refused', async () => {
   const reading = countFrames(Readable.from(['text']), 'csv');
   expect(await reading.catch((error: unknown) => String(error))).toMatch(/TypeError: .*stream of bytes/);

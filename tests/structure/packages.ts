@@ -10,7 +10,6 @@ export const HOMES: Readonly<Record<string, readonly string[]>> = {
   'koa-bodyparser': ['src/koa/', 'src/examples/'],
   zod: ['src/http-api/', 'src/examples/'],
   'csv-parse': ['src/imports/'],
-  '@streamparser/json': ['src/imports/'],
   pino: ['src/cli/'],
   bullmq: ['src/backends/bullmq/'],
   libsql: ['src/backends/sqlite/'],
