@@ -39,6 +39,7 @@ export class ManagerCore implements HandleSource {
   #opened: { readonly by: MaybePromise<void> } | undefined;
   #worker: Worker | undefined;
   #closing: Promise<CloseReport> | undefined;
+  readonly #closed: (() => void)[] = [];
   #importTask: ResolvedTask | undefined;
   #imports = 0;
 
@@ -92,9 +93,14 @@ export class ManagerCore implements HandleSource {
     });
   }
 
+  /** @throws {TaskError} MANAGER_CLOSED from the call of `close` on. */
+  refuseIfClosing(): void {
+    if (this.#closing !== undefined) throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+  }
+
   /** Checks, validates, accepts. Answers at once where schema and backend do. */
   start(start: Start, options: StartOptions | undefined): MaybePromise<RunHandle<unknown>> {
-    if (this.#closing !== undefined) throw closed();
+    this.refuseIfClosing();
     const request = startRequest(start, options, this.#ids);
     const opened = this.open();
     if (opened instanceof Promise) return opened.then(() => this.#validate(start, request));
@@ -109,7 +115,7 @@ export class ManagerCore implements HandleSource {
   }
 
   #accept(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
-    if (this.#closing !== undefined) throw closed();
+    this.refuseIfClosing();
     if (request.ifActive === 'replace') return this.#replace(start, request.run);
     const accepted = this.backend.accept(request.run, request.ifActive);
     return accepted instanceof Promise ? accepted.then((each) => this.#accepted(start, each)) : this.#accepted(start, accepted);
@@ -137,7 +143,7 @@ export class ManagerCore implements HandleSource {
   }
 
   async redrive(id: string): Promise<RunHandle<unknown>> {
-    if (this.#closing !== undefined) throw closed();
+    this.refuseIfClosing();
     const failed = await this.find(id);
     if (failed === undefined) throw new TaskError('RUN_NOT_FOUND', `There is no run ${id}`, { details: { runId: id } });
     if (failed.task === null || failed.kind !== 'run') {
@@ -220,7 +226,13 @@ export class ManagerCore implements HandleSource {
     timers.clear();
     slots.close();
     await backend.close();
+    for (const callback of this.#closed) callback();
     return report;
+  }
+
+  /** Calls back when the manager has closed. */
+  whenClosed(callback: () => void): void {
+    this.#closed.push(callback);
   }
 
   /** Says how the runs of imports are handled; asked once, by the room that reads them. */
@@ -257,7 +269,7 @@ export class ManagerCore implements HandleSource {
     if (run.kind === 'import') this.#importSettled(run);
     if (run.task === null) this.registry.removeAdHoc(run.id);
     const { hooks, logger } = this.options;
-    const task = run.task === null || run.kind === 'import' ? undefined : this.registry.find(run.task);
+    const task = run.kind === 'import' ? this.#importTask : run.task === null ? undefined : this.registry.find(run.task);
     if (run.status === 'failed') logger?.warn({ runId: run.id, task: run.task, err: run.cause }, 'A run failed');
     if (task !== undefined) callHooks(run, task.hooks, logger);
     callHooks(run, hooks, logger);
@@ -272,10 +284,6 @@ export class ManagerCore implements HandleSource {
   #forget(run: StoredRun): void {
     for (const listener of this.#forgotten) listener(run);
   }
-}
-
-function closed(): TaskError {
-  return new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
 }
 
 /** Never delivered on purpose; if it is all the same, the run fails and says why. */

@@ -14,7 +14,7 @@ export interface RetryPolicy {
   /** `'full'` (default) draws the wait evenly from 0 up to the computed one; `'none'` waits exactly that long. */
   readonly jitter?: 'full' | 'none';
   /** Says whether an error is worth another attempt; everything is, unless given. One that throws counts as no. */
-  readonly retryOn?: (error: unknown, attempt: number) => boolean;
+  readonly retryOn?: ((error: unknown, attempt: number) => boolean) | undefined;
 }
 
 /** A {@link RetryPolicy} with every default filled in. */
