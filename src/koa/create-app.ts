@@ -26,7 +26,7 @@ export function createApp(options: CreateAppOptions): Koa {
   checkOptions('createApp', options, ['routers', 'manager', 'logger']);
   const { routers, manager, logger } = options;
   const app = new Koa();
-  app.on('error', (error: unknown) => logger.error({ err: error }, 'a connection failed'));
+  app.on('error', (error: unknown) => reportConnection(error, logger));
   app.use((ctx, next) => answerEverything(ctx, next, logger));
   app.use((ctx, next) => answerHealth(ctx, next, manager));
   for (const router of routers) app.use(router.routes());
@@ -60,4 +60,13 @@ async function answerHealth(ctx: Context, next: Next, manager: CreateAppOptions[
     throw new RequestError(503, 'UNAVAILABLE', 'The server is shutting down', { headers: { 'Retry-After': '1' } });
   }
   ctx.body = { status: 'ok' };
+}
+
+const LEFT: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'];
+
+/** What Koa reports by itself: connections and streams that broke. That clients leave is nothing to worry about. */
+function reportConnection(error: unknown, logger: Logger): void {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  const left = LEFT.includes(code) || (typeof code === 'string' && code.startsWith('HPE_'));
+  logger[left ? 'debug' : 'error']({ err: error }, 'a connection failed');
 }

@@ -16,7 +16,7 @@ export interface JournalReader {
 /** At least this many of the last events are kept, unless they are large. */
 const MIN_EVENTS = 1_000;
 /** About so many bytes of frames are kept at most. */
-const MAX_BYTES = 524_288;
+const MAX_BYTES = 1_048_576;
 
 /**
  * The last events of a stream, with positions that count from 0 for ever. Readers keep a position and nothing else:
