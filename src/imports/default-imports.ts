@@ -16,7 +16,9 @@ export function defaultImports(manager: TaskManager, options: { readonly exposeE
   const core = managerCore(manager);
   const files = fileFolder({ folder: join(process.env['ERRAND_DATA'] ?? 'data', 'files') });
   core.whenClosed(() => {
-    files.close().catch((err: unknown) => core.options.logger?.error({ err }, 'The folder for files could not be closed'));
+    files
+      .close()
+      .catch((err: unknown) => core.options.logger?.error({ err }, 'The folder for files could not be closed'));
   });
   const imports = importRuns({ manager, files, ...options });
   known.set(manager, imports);

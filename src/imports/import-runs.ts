@@ -64,7 +64,14 @@ export class ImportRuns {
   /** Kept as long as the runs they belong to. */
   readonly #failures = new Map<string, FailuresFile>();
 
-  constructor({ manager, files, maxBytes = MAX_BYTES, batchSize = 100, maxConcurrent = 5, exposeErrors = false }: ImportOptions) {
+  constructor({
+    manager,
+    files,
+    maxBytes = MAX_BYTES,
+    batchSize = 100,
+    maxConcurrent = 5,
+    exposeErrors = false,
+  }: ImportOptions) {
     this.maxBytes = checkInteger('maxBytes', maxBytes, { min: 1 });
     this.#core = managerCore(manager);
     this.#files = files;
@@ -87,7 +94,12 @@ export class ImportRuns {
     this.#core.refuseIfClosing();
     const { name } = await this.#files.put(body, { limitBytes: this.maxBytes, signal });
     try {
-      const start = { task: { ...this.#task, queue, priority }, name: task, kind: 'import' as const, input: { file: name, format } };
+      const start = {
+        task: { ...this.#task, queue, priority },
+        name: task,
+        kind: 'import' as const,
+        input: { file: name, format },
+      };
       const handle = await this.#core.start(start, options);
       this.#spooled.set(handle.id, name);
       // What the import's handler returns is an ImportResult.

@@ -113,9 +113,15 @@ export abstract class Attempt {
   protected abstract onLate(): void;
 
   #execute(input: unknown, ctx: TaskContext): void {
-    if (this.#ended) return this.onLate();
+    if (this.#ended) {
+      this.onLate();
+      return;
+    }
     // Cancelled while an asynchronous schema looked at the input: the handler need not begin.
-    if (this.#abort?.aborted) return this.#threw(this.#abort.reason);
+    if (this.#abort?.aborted) {
+      this.#threw(this.#abort.reason);
+      return;
+    }
     let returned: unknown;
     try {
       returned = this.#tools.executor.execute(this.task, input, ctx);
@@ -134,13 +140,19 @@ export abstract class Attempt {
   }
 
   #returned(value: unknown): void {
-    if (!this.#end()) return this.onLate();
+    if (!this.#end()) {
+      this.onLate();
+      return;
+    }
     this.onReturned(value);
     this.#endWatcher?.();
   }
 
   #threw(error: unknown): void {
-    if (!this.#end()) return this.onLate();
+    if (!this.#end()) {
+      this.onLate();
+      return;
+    }
     this.onThrew(this.#whyItFailed(error), this.#interrupted && this.#timeLimit === undefined);
     this.#endWatcher?.();
   }
@@ -206,6 +218,6 @@ const MAX_LINE = 8_192;
 
 /** A handler's log, from a function that takes one line. */
 export function runLog(write: (level: LogLevel, message: string) => void) {
-  const level = (name: LogLevel) => (message: string) => write(name, String(message).slice(0, MAX_LINE));
+  const level = (name: LogLevel) => (message: unknown) => write(name, String(message).slice(0, MAX_LINE));
   return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
 }

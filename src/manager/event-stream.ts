@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.js';
 import type { StoredRun } from '../ports/backend.js';
+import type { Run } from '../task/run.js';
 import { isFinalEvent, type StreamedEvent } from '../task/run-event.js';
 import { isFinal } from '../task/status.js';
 
@@ -13,7 +14,7 @@ export interface EventStreamOptions {
   /** Ends with the first final event: the stream of one run. */
   readonly oneRun: boolean;
   /** Called once, when the stream is over for whatever reason. */
-  readonly onEnd: () => void;
+  readonly onEnd: (stream: EventStream) => void;
 }
 
 /** A bounded queue of events between whoever tells them and one reader. */
@@ -42,9 +43,19 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent> {
 
   /** Begins the stream of one run with its present state, and ends it where the run has ended. */
   begin(stored: StoredRun): void {
-    const { result: _result, ...run } = stored.snapshot();
+    const run = withoutResult(stored.snapshot());
     const { id, task, tags, status, attempt, version } = run;
-    this.push({ type: 'run:snapshot', seq: version, at: this.#options.clock.now(), runId: id, task, tags, status, attempt, run });
+    this.push({
+      type: 'run:snapshot',
+      seq: version,
+      at: this.#options.clock.now(),
+      runId: id,
+      task,
+      tags,
+      status,
+      attempt,
+      run,
+    });
     if (isFinal(status)) this.end();
   }
 
@@ -64,7 +75,7 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent> {
     if (this.#ended) return;
     this.#ended = true;
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#options.onEnd();
+    this.#options.onEnd(this);
     this.#rouse();
   }
 
@@ -84,7 +95,10 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent> {
       if (this.#ended) return { done: true, value: undefined };
       await new Promise<void>((resolve) => {
         const before = this.#wake;
-        this.#wake = () => (before?.(), resolve());
+        this.#wake = () => {
+          before?.();
+          resolve();
+        };
       });
     }
   }
@@ -108,4 +122,11 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent> {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+/** A result may be anything; events are JSON. */
+function withoutResult(run: Run): Omit<Run, 'result'> {
+  const copy: { -readonly [Member in keyof Run]?: Run[Member] } & Omit<Run, 'result'> = { ...run };
+  delete copy.result;
+  return copy;
 }

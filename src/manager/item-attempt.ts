@@ -1,4 +1,5 @@
-import { hasCode, TaskError, TimeLimitError } from '../task/errors.js';
+import type { TimeLimitError } from '../task/errors.js';
+import { hasCode, TaskError } from '../task/errors.js';
 import type { CancelledRequest } from '../task/run.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { RunLog, TaskContext } from '../task/task-context.js';
@@ -101,7 +102,8 @@ class ItemAttempt extends Attempt {
 
 /** An item is cancelled by whoever cancelled its import. */
 function requestOf(reason: unknown): CancelledRequest {
-  if (!hasCode(reason, 'RUN_CANCELLED')) return { by: 'import', reason: reason instanceof TaskError ? reason.message : null };
+  if (!hasCode(reason, 'RUN_CANCELLED'))
+    return { by: 'import', reason: reason instanceof TaskError ? reason.message : null };
   const { by, reason: why } = reason.details;
   return { by: typeof by === 'string' ? by : 'import', reason: typeof why === 'string' ? why : null };
 }

@@ -13,7 +13,8 @@ export function listFilter(query: ListQuery): RunFilter {
   if (task !== undefined) checkName('task', task);
   if (owner !== undefined) checkName('owner', owner);
   if (tag !== undefined && !isTag(tag)) throw new RangeError(`tag must be a valid tag; got ${show(tag)}`);
-  if (cursor !== undefined && typeof cursor !== 'string') throw new TypeError(`cursor must be a string; got ${show(cursor)}`);
+  if (cursor !== undefined && typeof cursor !== 'string')
+    throw new TypeError(`cursor must be a string; got ${show(cursor)}`);
   return { status, task, tag, owner, deadLetters, limit: checkInteger('limit', limit, { min: 1, max: 200 }), cursor };
 }
 

@@ -6,7 +6,7 @@ import type { CancelRequest, Run, RunKind } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
 import { TimerQueue } from '../timing/timer-queue.js';
-import { EventStream } from './event-stream.js';
+import { EventHub } from './event-hub.js';
 import { callItem, type ItemCall, type ItemEnd } from './item-attempt.js';
 import type { CloseReport, StartOptions } from './manager-options.js';
 import { parseInput } from './parse-input.js';
@@ -34,7 +34,7 @@ export class ManagerCore implements HandleSource {
   readonly backend: Backend = memoryBackend();
   readonly #tools: RunAttemptTools;
   readonly #ids: RunIds;
-  readonly #streams = new Set<EventStream>();
+  readonly #hub: EventHub;
   readonly #forgotten = new Set<ForgottenListener>();
   #opened: { readonly by: MaybePromise<void> } | undefined;
   #worker: Worker | undefined;
@@ -48,6 +48,7 @@ export class ManagerCore implements HandleSource {
     this.options = options;
     for (const task of options.tasks) this.registry.register(task);
     this.#ids = new RunIds(clock);
+    this.#hub = new EventHub({ clock, backend: this.backend, open: () => this.open() });
     this.#tools = {
       clock,
       random,
@@ -81,9 +82,17 @@ export class ManagerCore implements HandleSource {
 
   #open(): MaybePromise<void> {
     const { clock, logger, queueLimit, retention } = this.options;
-    const observer = { settled: (run: StoredRun) => this.#settled(run), forgotten: (run: StoredRun) => this.#forget(run) };
+    const observer = {
+      settled: (run: StoredRun) => this.#settled(run),
+      forgotten: (run: StoredRun) => this.#forget(run),
+    };
     const opened = this.backend.open({ clock, logger, queueLimit, retention, observer });
-    return opened instanceof Promise ? opened.then(() => this.#work()) : this.#work();
+    if (opened instanceof Promise) {
+      return opened.then(() => {
+        this.#work();
+      });
+    }
+    this.#work();
   }
 
   #work(): void {
@@ -95,7 +104,8 @@ export class ManagerCore implements HandleSource {
 
   /** @throws {TaskError} MANAGER_CLOSED from the call of `close` on. */
   refuseIfClosing(): void {
-    if (this.#closing !== undefined) throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+    if (this.#closing !== undefined)
+      throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
   }
 
   /** Checks, validates, accepts. Answers at once where schema and backend do. */
@@ -118,7 +128,9 @@ export class ManagerCore implements HandleSource {
     this.refuseIfClosing();
     if (request.ifActive === 'replace') return this.#replace(start, request.run);
     const accepted = this.backend.accept(request.run, request.ifActive);
-    return accepted instanceof Promise ? accepted.then((each) => this.#accepted(start, each)) : this.#accepted(start, accepted);
+    return accepted instanceof Promise
+      ? accepted.then((each) => this.#accepted(start, each))
+      : this.#accepted(start, accepted);
   }
 
   #accepted(start: Start, accepted: Accepted): RunHandle<unknown> {
@@ -147,7 +159,10 @@ export class ManagerCore implements HandleSource {
     const failed = await this.find(id);
     if (failed === undefined) throw new TaskError('RUN_NOT_FOUND', `There is no run ${id}`, { details: { runId: id } });
     if (failed.task === null || failed.kind !== 'run') {
-      throw new TaskError('RUN_CONFLICT', `Run ${id} has no stored input to run again: only runs of a task can be redriven`);
+      throw new TaskError(
+        'RUN_CONFLICT',
+        `Run ${id} has no stored input to run again: only runs of a task can be redriven`,
+      );
     }
     const start = { task: this.registry.get(failed.task), name: failed.task, input: failed.input, redriveOf: id };
     const { priority, tags, owner } = failed;
@@ -172,41 +187,12 @@ export class ManagerCore implements HandleSource {
     return (await this.backend.cancel(id, request))?.snapshot();
   }
 
-  /** All events, or those of one run, which is looked up by its id where it is not given. */
-  events(id: string | undefined, run: StoredRun | undefined, signal: AbortSignal | undefined): AsyncIterable<StreamedEvent> {
-    let unsubscribe = (): void => undefined;
-    const onEnd = (): void => {
-      unsubscribe();
-      this.#streams.delete(stream);
-    };
-    const stream: EventStream = new EventStream({ clock: this.options.clock, signal, oneRun: id !== undefined, onEnd });
-    if (stream.ended) return stream;
-    this.#streams.add(stream);
-    const subscribe = (to: StoredRun | null): void => {
-      if (!stream.ended) unsubscribe = this.backend.subscribe(to, (event) => stream.push(event));
-    };
-    void this.#feed(stream, id, run, subscribe);
-    return stream;
-  }
-
-  /** Subscribes in this turn wherever the backend answers at once. */
-  async #feed(stream: EventStream, id: string | undefined, known: StoredRun | undefined, subscribe: (to: StoredRun | null) => void): Promise<void> {
-    try {
-      const opened = this.open();
-      if (opened instanceof Promise) await opened;
-      if (id === undefined) {
-        subscribe(null);
-        if (this.#closing !== undefined) stream.end();
-        return;
-      }
-      const found = known ?? this.backend.find(id);
-      const run = found instanceof Promise ? await found : found;
-      if (run === undefined) throw new TaskError('RUN_NOT_FOUND', `There is no run ${id}`, { details: { runId: id } });
-      subscribe(run);
-      stream.begin(run);
-    } catch (error) {
-      stream.fail(error);
-    }
+  events(
+    id: string | undefined,
+    run: StoredRun | undefined,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<StreamedEvent> {
+    return this.#hub.events(id, run, signal);
   }
 
   /** The first call decides the grace. */
@@ -219,10 +205,11 @@ export class ManagerCore implements HandleSource {
     const { clock } = this.options;
     const { backend, atWork, tally, timers, slots } = this.#tools;
     const worker = this.#worker;
-    const report = worker === undefined
-      ? { completed: 0, interrupted: 0, waiting: 0, abandoned: 0 }
-      : await shutDown({ backend, worker, clock, atWork, tally }, graceMs);
-    for (const stream of this.#streams) stream.end();
+    const report =
+      worker === undefined
+        ? { completed: 0, interrupted: 0, waiting: 0, abandoned: 0 }
+        : await shutDown({ backend, worker, clock, atWork, tally }, graceMs);
+    this.#hub.end();
     timers.clear();
     slots.close();
     await backend.close();
@@ -261,7 +248,8 @@ export class ManagerCore implements HandleSource {
 
   #definition(run: StoredRun): ResolvedTask {
     const { kind, task, id } = run;
-    const known = kind === 'import' ? this.#importTask : task === null ? this.registry.findAdHoc(id) : this.registry.find(task);
+    const known =
+      kind === 'import' ? this.#importTask : task === null ? this.registry.findAdHoc(id) : this.registry.find(task);
     return known ?? unknownTask(run);
   }
 
@@ -269,7 +257,8 @@ export class ManagerCore implements HandleSource {
     if (run.kind === 'import') this.#importSettled(run);
     if (run.task === null) this.registry.removeAdHoc(run.id);
     const { hooks, logger } = this.options;
-    const task = run.kind === 'import' ? this.#importTask : run.task === null ? undefined : this.registry.find(run.task);
+    const task =
+      run.kind === 'import' ? this.#importTask : run.task === null ? undefined : this.registry.find(run.task);
     if (run.status === 'failed') logger?.warn({ runId: run.id, task: run.task, err: run.cause }, 'A run failed');
     if (task !== undefined) callHooks(run, task.hooks, logger);
     callHooks(run, hooks, logger);

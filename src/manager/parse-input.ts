@@ -38,12 +38,18 @@ function read(result: SchemaResult<unknown>): Parsed {
   const first = issues[0];
   const where = first === undefined ? '' : `: ${first.pointer === '' ? '' : `${first.pointer} `}${first.detail}`;
   const more = result.issues.length > 1 ? ` (and ${result.issues.length - 1} more)` : '';
-  return { ok: false, error: new TaskError('INPUT_INVALID', `The input does not fit the task${where}${more}`, { details: { issues } }) };
+  return {
+    ok: false,
+    error: new TaskError('INPUT_INVALID', `The input does not fit the task${where}${more}`, { details: { issues } }),
+  };
 }
 
 /** A schema that throws says nothing about the input that could be shown. */
 function schemaFailed(cause: unknown): TaskError {
-  return new TaskError('INPUT_INVALID', "The input could not be checked: the task's schema threw", { cause, details: { issues: [] } });
+  return new TaskError('INPUT_INVALID', "The input could not be checked: the task's schema threw", {
+    cause,
+    details: { issues: [] },
+  });
 }
 
 function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {

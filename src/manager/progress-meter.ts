@@ -29,7 +29,7 @@ export class ProgressMeter {
     if (total !== null) checkCount('total', total);
     if (done < this.#done) return;
     this.#done = done;
-    this.#pending = { done, total, note: note === null ? null : String(note).slice(0, MAX_NOTE) };
+    this.#pending = { done, total, note: note === null ? null : note.slice(0, MAX_NOTE) };
     const waitMs = this.#storedAt + INTERVAL_MS - this.#clock.monotonic();
     if (waitMs <= 0) this.flush();
     else this.#timer ??= this.#timers.after(waitMs, () => this.flush());
@@ -48,5 +48,6 @@ export class ProgressMeter {
 
 function checkCount(what: string, value: unknown): void {
   if (typeof value !== 'number') throw new TypeError(`${what} must be a number of at least 0; got ${show(value)}`);
-  if (!(value >= 0 && value < Infinity)) throw new RangeError(`${what} must be a finite number of at least 0; got ${value}`);
+  if (!(value >= 0 && value < Infinity))
+    throw new RangeError(`${what} must be a finite number of at least 0; got ${value}`);
 }

@@ -28,7 +28,18 @@ const DEFAULT_RETENTION: Retention = {
   keepKeyMs: 24 * HOUR_MS,
   maxKeys: 100_000,
 };
-const KNOWN = ['tasks', 'concurrency', 'queueLimit', 'graceMs', 'retention', 'logger', 'clock', 'random', 'onSettled', 'onFailed'];
+const KNOWN = [
+  'tasks',
+  'concurrency',
+  'queueLimit',
+  'graceMs',
+  'retention',
+  'logger',
+  'clock',
+  'random',
+  'onSettled',
+  'onFailed',
+];
 
 /** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range. */
 export function resolveOptions(options: ManagerOptions): ResolvedOptions {
@@ -36,7 +47,8 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
   const { tasks = [], concurrency = 64, queueLimit = 100_000, graceMs = 10_000, onSettled, onFailed } = options;
   if (!Array.isArray(tasks)) throw new TypeError(`tasks must be an array of tasks; got ${show(tasks)}`);
   for (const [what, hook] of Object.entries({ onSettled, onFailed })) {
-    if (hook !== undefined && typeof hook !== 'function') throw new TypeError(`${what} must be a function; got ${show(hook)}`);
+    if (hook !== undefined && typeof hook !== 'function')
+      throw new TypeError(`${what} must be a function; got ${show(hook)}`);
   }
   return {
     tasks,
@@ -54,7 +66,8 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
 function resolveRetention(options: RetentionOptions = {}): Retention {
   checkOptions('retention', options, Object.keys(DEFAULT_RETENTION));
   const retention = { ...DEFAULT_RETENTION, ...options };
-  for (const name of ['keepResultMs', 'keepFailedMs', 'keepKeyMs'] as const) checkDuration(`retention.${name}`, retention[name]);
+  for (const name of ['keepResultMs', 'keepFailedMs', 'keepKeyMs'] as const)
+    checkDuration(`retention.${name}`, retention[name]);
   for (const name of ['maxFinished', 'maxFailed', 'maxKeys'] as const) {
     if (retention[name] !== Infinity) checkInteger(`retention.${name}`, retention[name], { min: 0 });
   }

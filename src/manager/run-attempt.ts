@@ -98,16 +98,19 @@ export class RunAttempt extends Attempt implements Holder {
       { runId: this.#run.id, task: this.#run.task, attempt: this.#run.attempt },
       `A handler does not stop (${end}); its run goes on without it, its slot stays taken`,
     );
-    if (end === 'grace') this.#report({ type: 'cancelled' }, true);
-    else if (end === 'interrupted') this.#report(this.#interruption(), true);
-    else this.#report(this.#afterFailure(error), true);
+    void this.#report(this.#outcomeOf(end, error), true);
   }
 
   protected override onLate(): void {
     this.#tools.tally.abandoned -= 1;
     this.#tools.tally.dropped += 1;
-    this.#catch(() => this.#tools.backend.release(this.#lease));
+    void this.#catch(() => this.#tools.backend.release(this.#lease));
     this.#leave();
+  }
+
+  #outcomeOf(end: ForcedEnd, error: TimeLimitError | undefined): Outcome {
+    if (end === 'grace') return { type: 'cancelled' };
+    return end === 'interrupted' ? this.#interruption() : this.#afterFailure(error);
   }
 
   #afterFailure(cause: unknown): Outcome {

@@ -26,7 +26,8 @@ export class RunIds {
   next(): string {
     this.#tick();
     if (this.#used === this.#pool.length) this.#refill();
-    for (let at = 0; at < RANDOM_CHARS; at += 1) this.#id[TIME_CHARS + COUNT_CHARS + at] = this.#pool[this.#used + at] ?? 0;
+    for (let at = 0; at < RANDOM_CHARS; at += 1)
+      this.#id[TIME_CHARS + COUNT_CHARS + at] = this.#pool[this.#used + at] ?? 0;
     this.#used += RANDOM_CHARS;
     // One flat string: pieces joined with + are kept as pieces, and as the key of a Map weigh five times as much.
     return String.fromCharCode.apply(null, this.#id as unknown as number[]);

@@ -20,7 +20,10 @@ export interface ShutdownParts {
  * Stops in steps: nothing new begins; what runs may finish within `graceMs`; then it is told to stop and has 250 ms to
  * tidy up; what is still at work then is left behind.
  */
-export async function shutDown({ backend, worker, clock, atWork, tally }: ShutdownParts, graceMs: number): Promise<CloseReport> {
+export async function shutDown(
+  { backend, worker, clock, atWork, tally }: ShutdownParts,
+  graceMs: number,
+): Promise<CloseReport> {
   worker.stop();
   const running = [...atWork].filter((attempt) => !attempt.ended);
   let waiting = await backend.retire();

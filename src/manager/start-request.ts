@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { IdempotencyClaim, NewRun } from '../ports/backend.js';
-import { checkDuration, checkIdempotencyKey, checkName, checkOptions, checkPriority, checkTags, MAX_REASON_LENGTH, show } from '../task/checks.js';
+import {
+  checkDuration,
+  checkIdempotencyKey,
+  checkName,
+  checkOptions,
+  checkPriority,
+  checkTags,
+  MAX_REASON_LENGTH,
+  show,
+} from '../task/checks.js';
 import type { CancelledRequest, CancelRequest, RunKind } from '../task/run.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { RunIds } from './run-id.js';
@@ -36,7 +45,8 @@ export function startRequest(start: Start, options: StartOptions | undefined, id
   if (options === undefined) return { run: plainRun(start, ids.next(), true), ifActive: 'error' };
   checkOptions("start's options", options, start.name === null ? [...KNOWN_AD_HOC, 'id'] : KNOWN);
   const { id, ifActive = 'error', priority, delayMs = 0, expiresInMs = null, tags, owner, idempotencyKey } = options;
-  if (!IF_ACTIVE.includes(ifActive)) throw new RangeError(`ifActive must be 'error', 'return' or 'replace'; got ${show(ifActive)}`);
+  if (!IF_ACTIVE.includes(ifActive))
+    throw new RangeError(`ifActive must be 'error', 'return' or 'replace'; got ${show(ifActive)}`);
   checkTimes(delayMs, expiresInMs);
   const plain = plainRun(start, id === undefined ? ids.next() : checkName('id', id), id === undefined);
   const run: NewRun = {
@@ -76,7 +86,9 @@ function checkTimes(delayMs: number, expiresInMs: number | null): void {
   if (expiresInMs === null) return;
   checkDuration('expiresInMs', expiresInMs, { min: 1 });
   if (expiresInMs <= delayMs) {
-    throw new RangeError(`expiresInMs (${expiresInMs}) must be above delayMs (${delayMs}): the run would expire before it is due`);
+    throw new RangeError(
+      `expiresInMs (${expiresInMs}) must be above delayMs (${delayMs}): the run would expire before it is due`,
+    );
   }
 }
 
@@ -99,7 +111,8 @@ export function cancelRequest(request: string | CancelRequest | undefined): Canc
 
 function checkText(what: string, value: unknown): void {
   if (typeof value !== 'string') throw new TypeError(`${what} must be a string; got ${show(value)}`);
-  if (value.length > MAX_REASON_LENGTH) throw new RangeError(`${what} must be at most ${MAX_REASON_LENGTH} characters; got ${value.length}`);
+  if (value.length > MAX_REASON_LENGTH)
+    throw new RangeError(`${what} must be at most ${MAX_REASON_LENGTH} characters; got ${value.length}`);
 }
 
 /** A key stands for everything that a start says; an id that the manager made is not said. */

@@ -6,7 +6,15 @@ import type { TaskContext } from '../task/task-context.js';
 import { listFilter } from './list-filter.js';
 import { ManagerCore } from './manager-core.js';
 import { countRuns } from './manager-counts.js';
-import type { AdHocOptions, CloseReport, ListQuery, ManagerCounts, ManagerOptions, RunPage, StartOptions } from './manager-options.js';
+import type {
+  AdHocOptions,
+  CloseReport,
+  ListQuery,
+  ManagerCounts,
+  ManagerOptions,
+  RunPage,
+  StartOptions,
+} from './manager-options.js';
 import { Queues } from './queues.js';
 import { resolveOptions } from './resolve-options.js';
 import type { RunHandle } from './run-handle.js';
@@ -65,7 +73,9 @@ export class TaskManager implements AsyncDisposable {
    */
   configure(options: ManagerOptions): void {
     if (this.#configured || this.#core !== undefined) {
-      throw new Error('configure() must be called once, before the first use of a manager that was made without options');
+      throw new Error(
+        'configure() must be called once, before the first use of a manager that was made without options',
+      );
     }
     resolveOptions(options);
     this.#options = options;
@@ -87,7 +97,11 @@ export class TaskManager implements AsyncDisposable {
    */
   start<Input, Result>(task: Task<Input, Result>, ...rest: StartArguments<Input>): Promise<RunHandle<Result>>;
   /** Starts a function of this process under an id: an ad-hoc run. Otherwise as for a task. */
-  start<Result>(id: string, fn: (ctx: TaskContext) => Result | PromiseLike<Result>, options?: AdHocOptions): Promise<RunHandle<Result>>;
+  start<Result>(
+    id: string,
+    fn: (ctx: TaskContext) => Result | PromiseLike<Result>,
+    options?: AdHocOptions,
+  ): Promise<RunHandle<Result>>;
   start(what: AnyTask | string, input?: unknown, options?: StartOptions | AdHocOptions): Promise<RunHandle<unknown>> {
     try {
       if (typeof what === 'string') return this.#startAdHoc(what, input, options);

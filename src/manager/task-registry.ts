@@ -61,7 +61,9 @@ export class TaskRegistry {
 /** Makes of a function what a task's definition would be. */
 export function adHocTask(fn: AdHocFunction, options: AdHocOptions): ResolvedTask {
   if (typeof fn !== 'function') {
-    throw new TypeError(`start takes a task and its input, or an id and a function (ctx) => …; got ${show(fn)}. A promise is work that has begun before it is tracked`);
+    throw new TypeError(
+      `start takes a task and its input, or an id and a function (ctx) => …; got ${show(fn)}. A promise is work that has begun before it is tracked`,
+    );
   }
   const { queue = 'default', priority = 0, retry, softLimitMs, hardLimitMs } = options;
   return {
