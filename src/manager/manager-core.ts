@@ -1,7 +1,7 @@
 import { memoryBackend } from '../backends/memory/memory-backend.js';
 import { inlineExecutor } from '../executors/inline/inline-executor.js';
-import type { Accepted, Backend, Holder, Lease, MaybePromise, StoredRun, Worker } from '../ports/backend.js';
-import { hasCode, TaskError } from '../task/errors.js';
+import type { Backend, Holder, Lease, MaybePromise, StoredRun, Worker } from '../ports/backend.js';
+import { TaskError } from '../task/errors.js';
 import type { CancelRequest, Run, RunKind } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
@@ -9,17 +9,15 @@ import { TimerQueue } from '../timing/timer-queue.js';
 import { EventHub } from './event-hub.js';
 import { callItem, type ItemCall, type ItemEnd } from './item-attempt.js';
 import type { CloseReport, StartOptions } from './manager-options.js';
-import { parseInput } from './parse-input.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import { RunAttempt, type RunAttemptTools } from './run-attempt.js';
 import { type HandleSource, RunHandle } from './run-handle.js';
 import { callHooks } from './run-hooks.js';
-import { RunIds } from './run-id.js';
+import { RunStarter } from './run-starter.js';
 import { shutDown } from './shutdown.js';
 import { Slots } from './slots.js';
-import { cancelRequest, type Start, startRequest, type StartRequest } from './start-request.js';
+import { cancelRequest, type Start } from './start-request.js';
 import { TaskRegistry } from './task-registry.js';
-import { waitUntilFree } from './wait-until-free.js';
 
 /** How many imports are read at once: each holds a file open. */
 const MAX_IMPORTS = 100;
@@ -33,7 +31,7 @@ export class ManagerCore implements HandleSource {
   readonly registry = new TaskRegistry();
   readonly backend: Backend = memoryBackend();
   readonly #tools: RunAttemptTools;
-  readonly #ids: RunIds;
+  readonly #starter: RunStarter;
   readonly #hub: EventHub;
   readonly #forgotten = new Set<ForgottenListener>();
   #opened: { readonly by: MaybePromise<void> } | undefined;
@@ -47,7 +45,7 @@ export class ManagerCore implements HandleSource {
     const { clock, concurrency, graceMs, logger, random } = options;
     this.options = options;
     for (const task of options.tasks) this.registry.register(task);
-    this.#ids = new RunIds(clock);
+    this.#starter = new RunStarter(this);
     this.#hub = new EventHub({ clock, backend: this.backend, open: () => this.open() });
     this.#tools = {
       clock,
@@ -110,64 +108,11 @@ export class ManagerCore implements HandleSource {
 
   /** Checks, validates, accepts. Answers at once where schema and backend do. */
   start(start: Start, options: StartOptions | undefined): MaybePromise<RunHandle<unknown>> {
-    this.refuseIfClosing();
-    const request = startRequest(start, options, this.#ids);
-    const opened = this.open();
-    if (opened instanceof Promise) return opened.then(() => this.#validate(start, request));
-    return this.#validate(start, request);
+    return this.#starter.start(start, options);
   }
 
-  #validate(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
-    const parsed = parseInput(start.task.input, start.input);
-    if (parsed instanceof Promise) return parsed.then(() => this.#accept(start, request));
-    if (!parsed.ok) throw parsed.error;
-    return this.#accept(start, request);
-  }
-
-  #accept(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
-    this.refuseIfClosing();
-    if (request.ifActive === 'replace') return this.#replace(start, request.run);
-    const accepted = this.backend.accept(request.run, request.ifActive);
-    return accepted instanceof Promise
-      ? accepted.then((each) => this.#accepted(start, each))
-      : this.#accepted(start, accepted);
-  }
-
-  #accepted(start: Start, accepted: Accepted): RunHandle<unknown> {
-    if (start.name === null && !accepted.replayed) this.registry.addAdHoc(accepted.run.id, start.task);
-    return new RunHandle(this, accepted.run.id, accepted);
-  }
-
-  /** Cancels whatever holds the id until it is free, at most `graceMs`. */
-  async #replace(start: Start, run: StartRequest['run']): Promise<RunHandle<unknown>> {
-    const { clock, graceMs } = this.options;
-    const deadline = clock.monotonic() + graceMs;
-    for (;;) {
-      try {
-        return await this.#accept(start, { run, ifActive: 'error' });
-      } catch (error) {
-        const leftMs = deadline - clock.monotonic();
-        if (!hasCode(error, 'RUN_CONFLICT') || leftMs <= 0) throw error;
-        const active = await this.backend.cancel(run.id, { by: 'caller', reason: 'replaced' });
-        if (active !== undefined) await waitUntilFree(this.backend, active, { clock, timeoutMs: leftMs });
-      }
-    }
-  }
-
-  async redrive(id: string): Promise<RunHandle<unknown>> {
-    this.refuseIfClosing();
-    const failed = await this.find(id);
-    if (failed === undefined) throw new TaskError('RUN_NOT_FOUND', `There is no run ${id}`, { details: { runId: id } });
-    if (failed.task === null || failed.kind !== 'run') {
-      throw new TaskError(
-        'RUN_CONFLICT',
-        `Run ${id} has no stored input to run again: only runs of a task can be redriven`,
-      );
-    }
-    const start = { task: this.registry.get(failed.task), name: failed.task, input: failed.input, redriveOf: id };
-    const { priority, tags, owner } = failed;
-    const { run } = startRequest(start, { priority, tags, ...(owner !== null && { owner }) }, this.#ids);
-    return this.#accepted(start, await this.backend.redrive(failed, run));
+  redrive(id: string): Promise<RunHandle<unknown>> {
+    return this.#starter.redrive(id);
   }
 
   handle(id: string): RunHandle<unknown> {

@@ -1,0 +1,97 @@
+import type { Accepted, MaybePromise } from '../ports/backend.js';
+import { hasCode, TaskError } from '../task/errors.js';
+import type { StartOptions } from './manager-options.js';
+import { parseInput } from './parse-input.js';
+import type { ResolvedOptions } from './resolve-options.js';
+import { type HandleSource, RunHandle } from './run-handle.js';
+import { RunIds } from './run-id.js';
+import { type Start, startRequest, type StartRequest } from './start-request.js';
+import type { TaskRegistry } from './task-registry.js';
+import { waitUntilFree } from './wait-until-free.js';
+
+/** What a {@link RunStarter} asks its manager for. */
+export interface StartSource extends HandleSource {
+  readonly options: ResolvedOptions;
+  readonly registry: TaskRegistry;
+  open(): MaybePromise<void>;
+  refuseIfClosing(): void;
+}
+
+/** The way of a start: options, input, acceptance. */
+export class RunStarter {
+  readonly #source: StartSource;
+  readonly #ids: RunIds;
+
+  constructor(source: StartSource) {
+    this.#source = source;
+    this.#ids = new RunIds(source.options.clock);
+  }
+
+  /** Checks, validates, accepts. Answers at once where schema and backend do. */
+  start(start: Start, options: StartOptions | undefined): MaybePromise<RunHandle<unknown>> {
+    this.#source.refuseIfClosing();
+    const request = startRequest(start, options, this.#ids);
+    const opened = this.#source.open();
+    if (opened instanceof Promise) return opened.then(() => this.#validate(start, request));
+    return this.#validate(start, request);
+  }
+
+  #validate(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
+    const parsed = parseInput(start.task.input, start.input);
+    if (parsed instanceof Promise) return parsed.then(() => this.#accept(start, request));
+    if (!parsed.ok) throw parsed.error;
+    return this.#accept(start, request);
+  }
+
+  #accept(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
+    this.#source.refuseIfClosing();
+    if (request.ifActive === 'replace') return this.#replace(start, request.run);
+    const accepted = this.#source.backend.accept(request.run, request.ifActive);
+    return accepted instanceof Promise
+      ? accepted.then((each) => this.#accepted(start, each))
+      : this.#accepted(start, accepted);
+  }
+
+  #accepted(start: Start, accepted: Accepted): RunHandle<unknown> {
+    if (start.name === null && !accepted.replayed) this.#source.registry.addAdHoc(accepted.run.id, start.task);
+    return new RunHandle(this.#source, accepted.run.id, accepted);
+  }
+
+  /** Cancels whatever holds the id until it is free, at most `graceMs`. */
+  async #replace(start: Start, run: StartRequest['run']): Promise<RunHandle<unknown>> {
+    const { clock, graceMs } = this.#source.options;
+    const deadline = clock.monotonic() + graceMs;
+    for (;;) {
+      try {
+        return await this.#accept(start, { run, ifActive: 'error' });
+      } catch (error) {
+        const leftMs = deadline - clock.monotonic();
+        if (!hasCode(error, 'RUN_CONFLICT') || leftMs <= 0) throw error;
+        const active = await this.#source.backend.cancel(run.id, { by: 'caller', reason: 'replaced' });
+        if (active !== undefined) await waitUntilFree(this.#source.backend, active, { clock, timeoutMs: leftMs });
+      }
+    }
+  }
+
+  /** Starts a failed run again, as a new one. */
+  async redrive(id: string): Promise<RunHandle<unknown>> {
+    this.#source.refuseIfClosing();
+    const failed = await this.#source.find(id);
+    if (failed === undefined) throw new TaskError('RUN_NOT_FOUND', `There is no run ${id}`, { details: { runId: id } });
+    if (failed.task === null || failed.kind !== 'run') {
+      throw new TaskError(
+        'RUN_CONFLICT',
+        `Run ${id} has no stored input to run again: only runs of a task can be redriven`,
+      );
+    }
+    const start = {
+      task: this.#source.registry.get(failed.task),
+      name: failed.task,
+      input: failed.input,
+      redriveOf: id,
+    };
+    const { priority, tags, owner } = failed;
+    const { run } = startRequest(start, { priority, tags, ...(owner !== null && { owner }) }, this.#ids);
+    return this.#accepted(start, await this.#source.backend.redrive(failed, run));
+  }
+}
