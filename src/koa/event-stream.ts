@@ -8,7 +8,7 @@ import type { JournalEntry, JournalReader } from './event-journal.js';
 const PING_MS = 15_000;
 /** A client that has read nothing for so many pings is cut off; it may come back with its Last-Event-ID. */
 const MAX_BLOCKED_PINGS = 8;
-/** How long a client may take to read what is left after the end. */
+/** How long a client may read nothing of what is left after the end. */
 const LINGER_MS = 10_000;
 
 const HEADERS = {
@@ -41,7 +41,8 @@ class EventStream implements JournalReader {
   readonly #res: ServerResponse;
   readonly #feed: EventFeed;
   readonly #clock: Clock;
-  #timer: Timer | undefined;
+  #ping: Timer | undefined;
+  #cutOff: Timer | undefined;
   #position = 0;
   #contains: FeedSnapshot['contains'];
   /** What keeps it from writing: nothing, a full socket, a snapshot on its way, the end. */
@@ -64,7 +65,7 @@ class EventStream implements JournalReader {
       return;
     }
     this.#feed.journal.subscribe(this);
-    this.#timer = this.#clock.after(PING_MS, this.#beat);
+    this.#ping = this.#clock.after(PING_MS, this.#beat);
     this.#write(RETRY_FRAME);
     const position = lastEventId === undefined ? undefined : this.#feed.resumeAt(lastEventId);
     if (position === undefined) {
@@ -77,6 +78,7 @@ class EventStream implements JournalReader {
 
   wake(): void {
     if (this.#state === 'ready') this.#flush();
+    else if (this.#feed.journal.ended) this.#limitPatience();
   }
 
   #flush(): void {
@@ -129,13 +131,14 @@ class EventStream implements JournalReader {
 
   #unblock(): void {
     this.#blockedPings = 0;
+    if (this.#cutOff !== undefined) this.#limitPatience();
     if (this.#state !== 'blocked') return;
     this.#state = 'ready';
     this.#flush();
   }
 
   readonly #beat = (): void => {
-    this.#timer = this.#clock.after(PING_MS, this.#beat);
+    this.#ping = this.#clock.after(PING_MS, this.#beat);
     if (!this.#res.writableNeedDrain) this.#write(PING_FRAME);
     else if (++this.#blockedPings >= MAX_BLOCKED_PINGS) this.#res.destroy();
   };
@@ -143,19 +146,24 @@ class EventStream implements JournalReader {
   #end(): void {
     this.#release();
     this.#res.end(this.#feed.farewell());
-    // One that never reads the end must not hold up a server that wants to close.
-    this.#timer = this.#clock.after(LINGER_MS, () => this.#res.destroy());
-    this.#timer.unref();
+    this.#limitPatience();
+  }
+
+  /** One that does not read to the end must not hold up a server that wants to close. */
+  #limitPatience(): void {
+    this.#cutOff?.cancel();
+    this.#cutOff = this.#clock.after(LINGER_MS, () => this.#res.destroy());
+    this.#cutOff.unref();
   }
 
   #close(): void {
     if (this.#state !== 'over') this.#release();
-    this.#timer?.cancel();
+    this.#cutOff?.cancel();
   }
 
   #release(): void {
     this.#state = 'over';
-    this.#timer?.cancel();
+    this.#ping?.cancel();
     this.#feed.journal.unsubscribe(this);
     this.#feed.release();
   }

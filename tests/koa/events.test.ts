@@ -294,11 +294,26 @@ describe('GET /process/{id}/events', () => {
       const reader = await watch('/process/late/events');
       await reader.find('snapshot');
       reader.pause();
-      await flood(ctx, 30);
-      end.open(null);
-      reader.resume();
-      expect(await reader.find('done')).toBeDefined();
+      await flood(ctx, 10);
+      end.open('x'.repeat(1_000_000));
+      await manager.handle('late').settled();
+      await manager.close();
+      clock.advance(9_999);
+      expect(server.inFlight).toBe(1);
+      clock.advance(1);
+      await until(() => server.inFlight === 0);
     });
+  });
+
+  it('with more events at once than are kept is told reset, and misses nothing of the state', async () => {
+    const { ctx, end } = await puppet('burst');
+    const reader = await watch('/process/burst/events');
+    await reader.find('snapshot');
+    for (let count = 0; count < 5_000; count += 1) ctx.log.info(String(count));
+    await reader.find('reset');
+    await reader.find('snapshot');
+    end.open('after');
+    expect((await reader.find('done'))?.data).toMatchObject({ result: 'after' });
   });
 });
 

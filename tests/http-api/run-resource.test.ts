@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import { toEventResource } from '../../src/http-api/run-event-resource.js';
+import { toRunResource } from '../../src/http-api/run-resource.js';
+import type { Run, RunFailure } from '../../src/task/run.js';
+
+const failure: RunFailure = {
+  code: 'HANDLER_FAILED',
+  name: 'Error',
+  message: 'secret',
+  attempt: 2,
+  exposed: false,
+  at: 1_000,
+};
+
+const run: Run = {
+  id: 'a',
+  kind: 'run',
+  task: 't',
+  queue: 'default',
+  status: 'failed',
+  progress: { done: 1, total: null, note: null },
+  attempt: 2,
+  maxAttempts: 2,
+  priority: 0,
+  tags: ['x'],
+  owner: 'somebody',
+  parentId: null,
+  redriveOf: null,
+  redrivenBy: null,
+  createdAt: 0,
+  dueAt: null,
+  startedAt: 1,
+  updatedAt: 2,
+  finishedAt: 2,
+  cancelRequestedAt: null,
+  cancelReason: null,
+  abandoned: false,
+  result: undefined,
+  error: failure,
+  failures: [failure],
+  version: 9,
+};
+
+const view = { base: '/process', exposeErrors: false, withResult: true };
+
+describe('toRunResource', () => {
+  it('shows the run as the contract has it', () => {
+    expect(toRunResource(run, view)).toEqual({
+      id: 'a',
+      kind: 'run',
+      task: 't',
+      queue: 'default',
+      status: 'failed',
+      progress: { done: 1, total: null, note: null },
+      attempt: 2,
+      maxAttempts: 2,
+      priority: 0,
+      tags: ['x'],
+      parentId: null,
+      redriveOf: null,
+      createdAt: '1970-01-01T00:00:00.000Z',
+      dueAt: null,
+      startedAt: '1970-01-01T00:00:00.001Z',
+      updatedAt: '1970-01-01T00:00:00.002Z',
+      finishedAt: '1970-01-01T00:00:00.002Z',
+      cancelRequestedAt: null,
+      cancelReason: null,
+      abandoned: false,
+      result: null,
+      error: { code: 'HANDLER_FAILED', message: 'The handler failed', attempt: 2 },
+      failures: [{ code: 'HANDLER_FAILED', message: 'The handler failed', attempt: 2, at: '1970-01-01T00:00:01.000Z' }],
+      links: { self: '/process/a', events: '/process/a/events' },
+    });
+  });
+
+  it('shows messages that were written for callers, and all of them when errors are exposed', () => {
+    const exposed = { ...failure, exposed: true };
+    expect(toRunResource({ ...run, error: exposed }, view).error?.message).toBe('secret');
+    expect(toRunResource(run, { ...view, exposeErrors: true }).failures[0]?.message).toBe('secret');
+  });
+
+  it('names the run that was started for a failed one, once there is one', () => {
+    expect(toRunResource({ ...run, redrivenBy: 'b' }, view).redrivenBy).toBe('b');
+  });
+
+  it('shows a result where it is wanted and JSON can express it', () => {
+    const result = { at: new Date(0) };
+    expect(toRunResource({ ...run, result }, view).result).toEqual({ at: '1970-01-01T00:00:00.000Z' });
+    expect(toRunResource({ ...run, result }, { ...view, withResult: false }).result).toBeNull();
+    expect(toRunResource({ ...run, result: () => 1 }, view).result).toBeNull();
+  });
+});
+
+describe('toEventResource', () => {
+  const base = { seq: 3, at: 0, runId: 'a', task: 't', tags: [], attempt: 1 } as const;
+
+  it('shows a retry with its time and its error, without the secret in it', () => {
+    const event = {
+      ...base,
+      type: 'run:retrying',
+      status: 'retrying',
+      error: failure,
+      dueAt: 5,
+      abandoned: false,
+    } as const;
+    expect(toEventResource(event, false)).toEqual({
+      name: 'status',
+      data: {
+        ...base,
+        at: '1970-01-01T00:00:00.000Z',
+        status: 'retrying',
+        dueAt: '1970-01-01T00:00:00.005Z',
+        error: { code: 'HANDLER_FAILED', message: 'The handler failed', attempt: 2 },
+        abandoned: false,
+      },
+    });
+  });
+});

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import Koa from 'koa';
+import bodyParser from 'koa-bodyparser';
+import type { ImportService } from '../../src/koa/import-routes.js';
+import { taskRoutes } from '../../src/koa/task-routes.js';
+import { TaskManager } from '../../src/manager/task-manager.js';
+import { FileTooLargeError } from '../../src/ports/files.js';
+import { raw, serve, type RawAnswer, type TestServer } from './server.js';
+import { TASKS } from './tasks.js';
+
+const MAX = 200_000;
+
+let manager: TaskManager;
+let server: TestServer;
+let got: { task: string; format: string; hash: string }[];
+
+function sha(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** Reads the body as the real one does, and starts a run that does nothing. */
+const imports: ImportService = {
+  maxBytes: MAX,
+  start: async (task, { format, body }) => {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const chunk of body) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > MAX) throw new FileTooLargeError(MAX);
+      hash.update(chunk as Buffer);
+    }
+    got.push({ task, format, hash: hash.digest('hex') });
+    return manager.startNamed('echo', null);
+  },
+  failures: async () => Readable.from(['{"index":0}\n', '{"index":3}\n']),
+};
+
+async function start(app: Koa): Promise<void> {
+  app.silent = true;
+  app.use(taskRoutes({ manager, imports }).routes());
+  server = await serve(app);
+}
+
+beforeEach(async () => {
+  got = [];
+  manager = new TaskManager({ tasks: TASKS });
+  await start(new Koa());
+});
+
+afterEach(async () => {
+  await manager.close({ graceMs: 0 });
+  await server.close();
+});
+
+function send(body: string | Uint8Array, type: string, { task = 'echo', headers = {} } = {}): Promise<RawAnswer> {
+  return raw(server, {
+    method: 'POST',
+    path: `/process/${task}/import`,
+    headers: { 'content-type': type, ...headers },
+    body,
+  });
+}
+
+describe('POST /process/{task}/import', () => {
+  it.each([
+    ['text/csv', 'csv'],
+    ['text/csv; charset=utf-8; header=present', 'csv'],
+    ['application/x-ndjson', 'ndjson'],
+    ['application/json', 'json'],
+  ])('takes %s as it comes and answers 202', async (type, format) => {
+    const answer = await send('[1]\n', type);
+    const run = JSON.parse(answer.text) as { id: string };
+    expect([answer.status, answer.headers.location]).toEqual([202, `/process/${run.id}`]);
+    expect(got).toEqual([{ task: 'echo', format, hash: sha('[1]\n') }]);
+  });
+
+  it.each([
+    ['a form', 'multipart/form-data; boundary=x', {}],
+    ['another charset', 'text/csv; charset=latin1', {}],
+    ['a packed body', 'text/csv', { 'content-encoding': 'gzip' }],
+  ])('refuses %s with 415', async (_, type, headers) => {
+    expect((await send('a', type, { headers })).status).toBe(415);
+  });
+
+  it('refuses an unknown task before it reads the body', async () => {
+    const answer = await send('a'.repeat(MAX), 'text/csv', { task: 'nope' });
+    expect([answer.status, (JSON.parse(answer.text) as { code: string }).code]).toEqual([404, 'TASK_UNKNOWN']);
+    expect(got).toEqual([]);
+  });
+
+  it('refuses a body that is too long, said or not', async () => {
+    const body = 'a'.repeat(MAX + 1);
+    for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+      const answer = await send(body, 'text/csv', { headers });
+      expect([answer.status, (JSON.parse(answer.text) as { code: string }).code]).toEqual([413, 'BODY_TOO_LARGE']);
+    }
+  });
+
+  it('is refused while the manager closes', async () => {
+    await manager.close();
+    expect((await send('a', 'text/csv')).status).toBe(503);
+  });
+
+  it('takes a body that a parser of the host has read, and one that it has not', async () => {
+    await server.close();
+    await start(new Koa().use(bodyParser()));
+    await send('[{"a": 1}]', 'application/json');
+    await send('a,b\n', 'text/csv');
+    expect(got.map(({ hash }) => hash)).toEqual([sha('[{"a": 1}]'), sha('a,b\n')]);
+  });
+});
+
+describe('GET /process/{id}/failures', () => {
+  it('streams one line for each failed item', async () => {
+    Reflect.set(manager, 'get', async () => ({ id: 'i', kind: 'import' }));
+    const answer = await raw(server, { path: '/process/i/failures' });
+    expect(answer.headers['content-type']).toBe('application/x-ndjson; charset=utf-8');
+    expect(answer.text).toBe('{"index":0}\n{"index":3}\n');
+    expect((await raw(server, { path: '/process/i/failures', method: 'HEAD' })).status).toBe(200);
+  });
+
+  it('is 404 for unknown runs and for those that are no imports', async () => {
+    expect((await raw(server, { path: '/process/none/failures' })).status).toBe(404);
+    await manager.startNamed('echo', 1, { id: 'run' });
+    expect((await raw(server, { path: '/process/run/failures' })).status).toBe(404);
+  });
+});
