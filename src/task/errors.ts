@@ -134,7 +134,18 @@ export function isTaskError(value: unknown): value is TaskError {
   }
 }
 
+/** The code of a {@link TaskError}; undefined for everything else. Never throws. */
+export function codeOf(value: unknown): ErrorCode | undefined {
+  if (!isTaskError(value)) return undefined;
+  try {
+    const code: unknown = Reflect.get(value, 'code');
+    return ERROR_CODES.find((known) => known === code);
+  } catch {
+    return undefined; // branded, but no error of ours: its getter throws
+  }
+}
+
 /** Whether `value` is a {@link TaskError} with this code. Never throws. */
 export function hasCode(value: unknown, code: ErrorCode): value is TaskError {
-  return isTaskError(value) && value.code === code;
+  return codeOf(value) === code;
 }

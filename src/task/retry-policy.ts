@@ -1,5 +1,5 @@
 import { checkDuration, checkInteger, checkOptions, show } from './checks.js';
-import { hasCode, isTaskError, RetryLaterError } from './errors.js';
+import { hasCode, isTaskError, MAX_DURATION_MS, RetryLaterError } from './errors.js';
 
 /** When and how often failed work is tried again. */
 export interface RetryPolicy {
@@ -13,7 +13,7 @@ export interface RetryPolicy {
   readonly maxDelayMs?: number;
   /** `'full'` (default) draws the wait evenly from 0 up to the computed one; `'none'` waits exactly that long. */
   readonly jitter?: 'full' | 'none';
-  /** Says whether an error is worth another attempt; everything is, unless given. One that throws counts as no. */
+  /** Says whether an error is worth another attempt; everything is, unless given. It must answer at once: one that throws, or answers with a promise, counts as no. */
   readonly retryOn?: ((error: unknown, attempt: number) => boolean) | undefined;
 }
 
@@ -107,8 +107,17 @@ export function decideRetry(policy: ResolvedRetryPolicy, failed: FailedAttempt):
 /** An error of another copy of this package, or one that crossed a thread, carries the delay in its details only. */
 function laterDelayMs(error: unknown): number {
   if (error instanceof RetryLaterError) return error.delayMs;
-  const delayMs = isTaskError(error) ? error.details['delayMs'] : undefined;
-  return typeof delayMs === 'number' && delayMs >= 0 && Number.isFinite(delayMs) ? delayMs : 0;
+  const delayMs = detail(error, 'delayMs');
+  return typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DURATION_MS ? delayMs : 0;
+}
+
+/** What crossed a realm may have lost its details, and a thing that only looks like our error may throw. */
+function detail(error: unknown, name: string): unknown {
+  try {
+    return isTaskError(error) ? (error as Partial<typeof error>).details?.[name] : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Errors that another attempt cannot mend. */
@@ -119,8 +128,16 @@ function isHopeless(error: unknown): boolean {
 function accepts(policy: ResolvedRetryPolicy, error: unknown, attempt: number): boolean {
   if (policy.retryOn === undefined) return true;
   try {
-    return policy.retryOn(error, attempt);
+    const answer: unknown = policy.retryOn(error, attempt);
+    if (!isThenable(answer)) return Boolean(answer);
+    // What comes later is no answer, but its rejection must not take the process down.
+    Promise.resolve(answer).catch(() => undefined);
+    return false;
   } catch {
     return false;
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function';
 }

@@ -1,4 +1,4 @@
-import { isTaskError, TaskError } from './errors.js';
+import { codeOf, isTaskError, TaskError } from './errors.js';
 import type { Run, RunError } from './run.js';
 
 const MAX_MESSAGE = 2_000;
@@ -8,9 +8,10 @@ const MAX_MESSAGE = 2_000;
  * have each left a run `running` for ever elsewhere.
  */
 export function describeError(thrown: unknown, attempt: number): RunError {
-  if (isTaskError(thrown)) {
+  const code = codeOf(thrown);
+  if (code !== undefined && isTaskError(thrown)) {
     return {
-      code: thrown.code,
+      code,
       name: textOf(thrown, 'name', 'TaskError'),
       message: textOf(thrown, 'message', ''),
       attempt,
