@@ -3,6 +3,7 @@ import type { StoredRun } from '../ports/backend.js';
 import type { Run } from '../task/run.js';
 import { isFinalEvent, type StreamedEvent } from '../task/run-event.js';
 import { isFinal } from '../task/status.js';
+import { onAbort } from '../timing/on-abort.js';
 
 /** A reader that is further behind loses what it has not read. */
 const MAX_BEHIND = 1_000;
@@ -20,7 +21,7 @@ export interface EventStreamOptions {
 /** A bounded queue of events between whoever tells them and one reader. */
 export class EventStream implements AsyncIterableIterator<StreamedEvent> {
   readonly #options: EventStreamOptions;
-  readonly #onAbort = (): void => this.end();
+  #forgetSignal: (() => void) | undefined;
   #buffer: StreamedEvent[] = [];
   #missed = 0;
   #ended = false;
@@ -29,8 +30,7 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent> {
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
-    if (options.signal?.aborted) this.end();
-    else options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (options.signal !== undefined) this.#forgetSignal = onAbort(options.signal, () => this.end());
   }
 
   [Symbol.asyncIterator](): this {
@@ -74,7 +74,7 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent> {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#forgetSignal?.();
     this.#options.onEnd(this);
     this.#rouse();
   }

@@ -3,6 +3,7 @@ import { hasCode, TaskError } from '../task/errors.js';
 import type { CancelledRequest } from '../task/run.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { RunLog, TaskContext } from '../task/task-context.js';
+import { onAbort } from '../timing/on-abort.js';
 import { Attempt, type ForcedEnd, runLog } from './attempt.js';
 import type { RunAttemptTools } from './run-attempt.js';
 
@@ -40,7 +41,7 @@ export async function callItem(call: ItemCall, tools: RunAttemptTools): Promise<
 class ItemAttempt extends Attempt {
   readonly #call: ItemCall;
   readonly #tools: RunAttemptTools;
-  readonly #onAbort = (): void => this.#cancel();
+  #forgetSignal: (() => void) | undefined;
   #resolve: (value: unknown) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   #release: () => void = () => undefined;
@@ -58,9 +59,9 @@ class ItemAttempt extends Attempt {
     });
     const released = new Promise<void>((resolve) => (this.#release = resolve));
     const { signal, input } = this.#call;
-    signal.addEventListener('abort', this.#onAbort, { once: true });
     this.call(input, new ItemContext(this, this.#call));
-    if (signal.aborted) this.#cancel();
+    // Afterwards: an item that ended at once needs no listener.
+    if (!this.ended) this.#forgetSignal = onAbort(signal, () => this.#cancel());
     return { value, released };
   }
 
@@ -94,7 +95,7 @@ class ItemAttempt extends Attempt {
   }
 
   #leave(): void {
-    this.#call.signal.removeEventListener('abort', this.#onAbort);
+    this.#forgetSignal?.();
     this.#tools.slots.give(this.task);
     this.#release();
   }

@@ -4,6 +4,7 @@ import { resultError } from '../task/run-error.js';
 import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import { isFinal } from '../task/status.js';
+import { onAbort } from '../timing/on-abort.js';
 
 /** What a handle asks its manager for. */
 export interface HandleSource {
@@ -109,18 +110,16 @@ export class RunHandle<Result> {
     const { backend } = this.#source;
     return new Promise((resolve, reject) => {
       const onFinal = (ended: Run): void => {
-        signal.removeEventListener('abort', onAbort);
+        forget();
         resolve(ended);
       };
-      const onAbort = (): void => {
+      const forget = onAbort(signal, () => {
         backend.unwatch(run, 'final', onFinal);
         // The reason of an abort is the caller's own value, an error or not.
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
         reject(signal.reason);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      backend.watch(run, 'final', onFinal);
-      if (signal.aborted) onAbort();
+      });
+      if (!signal.aborted) backend.watch(run, 'final', onFinal);
     });
   }
 

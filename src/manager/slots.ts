@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../ports/clock.js';
 import type { RateLimit, ResolvedTask, TaskLimits } from '../task/task.js';
 import { nextTurn } from '../timing/next-turn.js';
+import { onAbort } from '../timing/on-abort.js';
 import { RateWindow } from './rate-window.js';
 
 /** Whose limits count: a task's; ad-hoc functions (null) have none of their own. */
@@ -89,21 +90,20 @@ export class Slots {
 
   #wait(task: SlotOwner, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
+      const waiter: Waiter = {
+        task,
+        grant: () => {
+          forget();
+          resolve();
+        },
+      };
+      this.#waiters.push(waiter);
+      const forget = onAbort(signal, () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
         // The reason of an abort is the caller's own value, an error or not.
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
         reject(signal.reason);
-      };
-      const waiter: Waiter = {
-        task,
-        grant: () => {
-          signal.removeEventListener('abort', onAbort);
-          resolve();
-        },
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiters.push(waiter);
+      });
     });
   }
 
@@ -142,6 +142,8 @@ export class Slots {
       this.#wake();
       this.#grantLeft();
     });
+    // The run that waits keeps the process up; where it was cancelled, nothing is left to wait for.
+    this.#rateTimer.unref();
   }
 
   #of(task: SlotOwner): TaskSlots {
