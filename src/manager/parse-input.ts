@@ -11,23 +11,21 @@ export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly
  */
 export function parseInput(schema: StandardSchema | undefined, input: unknown): Parsed | Promise<unknown> {
   if (schema === undefined) return { ok: true, value: input };
-  let result: SchemaResult<unknown> | Promise<SchemaResult<unknown>>;
   try {
-    result = schema['~standard'].validate(input);
+    const result = schema['~standard'].validate(input);
+    return isPromiseLike(result) ? parseLater(result) : read(result);
   } catch (error) {
     return { ok: false, error: schemaFailed(error) };
   }
-  return isPromiseLike(result) ? parseLater(result) : read(result);
 }
 
 async function parseLater(result: PromiseLike<SchemaResult<unknown>>): Promise<unknown> {
-  let settled: SchemaResult<unknown>;
+  let parsed: Parsed;
   try {
-    settled = await result;
+    parsed = read(await result);
   } catch (error) {
     throw schemaFailed(error);
   }
-  const parsed = read(settled);
   if (parsed.ok) return parsed.value;
   throw parsed.error;
 }
@@ -44,7 +42,7 @@ function read(result: SchemaResult<unknown>): Parsed {
   };
 }
 
-/** A schema that throws says nothing about the input that could be shown. */
+/** A schema that throws, or answers what is no answer, says nothing about the input that could be shown. */
 function schemaFailed(cause: unknown): TaskError {
   return new TaskError('INPUT_INVALID', "The input could not be checked: the task's schema threw", {
     cause,

@@ -234,8 +234,9 @@ export function managerCore(manager: TaskManager): ManagerCore {
   throw new TypeError(`manager must be a TaskManager of this copy of errand; got ${show(manager)}`);
 }
 
-/** Errors of a start are told by its promise alone. What was thrown is passed on unchanged. */
+/** Errors of a start are told by its promise alone. */
 function rejected(error: unknown): Promise<never> {
+  // What was thrown, perhaps by a getter of the caller's, is passed on unchanged.
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
   return Promise.reject(error);
 }
