@@ -88,7 +88,7 @@ class MemoryBackend implements Backend {
       // A reader of the old run's events must not take the new one's for those it knows.
       record.version = namesake.version + 1;
     }
-    index.add(record);
+    index.add(record, run.idIsNew);
     if (run.idempotency !== null) keys.claim(run.owner, run.idempotency, record);
     course.begin(record, run);
     return record;
