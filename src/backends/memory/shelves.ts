@@ -12,6 +12,8 @@ interface Shelf {
   readonly keepMs: number;
   readonly max: number;
   size: number;
+  /** Each sort has its own: those kept for days must not hold up the sweep of those kept for an hour. */
+  timer: Timer | undefined;
 }
 
 /** Ended runs, for as long and as many as retention keeps; what goes is handed to `forget`. */
@@ -20,13 +22,13 @@ export class Shelves {
   readonly #forget: (record: RunRecord) => void;
   readonly #finished: Shelf;
   readonly #failed: Shelf;
-  #timer: Timer | undefined;
+  #closed = false;
 
   constructor(clock: Clock, retention: Retention, forget: (record: RunRecord) => void) {
     this.#clock = clock;
     this.#forget = forget;
-    this.#finished = { runs: new RunList(), keepMs: retention.keepResultMs, max: retention.maxFinished, size: 0 };
-    this.#failed = { runs: new RunList(), keepMs: retention.keepFailedMs, max: retention.maxFailed, size: 0 };
+    this.#finished = newShelf(retention.keepResultMs, retention.maxFinished);
+    this.#failed = newShelf(retention.keepFailedMs, retention.maxFailed);
   }
 
   /** Keeps an ended run; the oldest one goes where there are too many. One at a time: bulk evictions make pauses. */
@@ -35,7 +37,7 @@ export class Shelves {
     shelf.runs.push(record);
     shelf.size += 1;
     if (shelf.size > shelf.max) this.#evict(shelf);
-    else if (this.#timer === undefined) this.#plan();
+    else if (shelf.timer === undefined) this.#plan(shelf);
   }
 
   /** As `put`, for a run that may have ended long ago. */
@@ -51,8 +53,10 @@ export class Shelves {
     this.#shelfOf(record).size -= 1;
   }
 
+  /** Leaves no timer behind, also where a handler that was left behind settles later. */
   close(): void {
-    this.#timer?.cancel();
+    this.#closed = true;
+    for (const { timer } of [this.#finished, this.#failed]) timer?.cancel();
   }
 
   #shelfOf(record: RunRecord): Shelf {
@@ -67,27 +71,26 @@ export class Shelves {
   }
 
   /** Housekeeping looks when the oldest run is due to go, and never keeps the process up. */
-  #plan(): void {
-    const now = this.#clock.now();
-    const waits = [this.#finished, this.#failed].map(({ runs, keepMs }) =>
-      runs.first === undefined ? Infinity : Math.max(0, runs.first.updatedAt + keepMs - now),
-    );
-    const wait = Math.min(...waits);
-    if (wait === Infinity) return;
-    this.#timer = this.#clock.after(wait, () => this.#sweep());
-    this.#timer.unref();
+  #plan(shelf: Shelf): void {
+    const oldest = shelf.runs.first;
+    if (oldest === undefined || this.#closed) return;
+    const waitMs = Math.max(0, oldest.updatedAt + shelf.keepMs - this.#clock.now());
+    shelf.timer = this.#clock.after(waitMs, () => this.#sweep(shelf));
+    shelf.timer.unref();
   }
 
-  #sweep(): void {
-    this.#timer = undefined;
+  #sweep(shelf: Shelf): void {
+    shelf.timer = undefined;
     const now = this.#clock.now();
-    for (const shelf of [this.#finished, this.#failed]) {
-      for (let evicted = 0; evicted < SWEEP_MOST; evicted += 1) {
-        const oldest = shelf.runs.first;
-        if (oldest === undefined || oldest.updatedAt + shelf.keepMs > now) break;
-        this.#evict(shelf);
-      }
+    for (let evicted = 0; evicted < SWEEP_MOST; evicted += 1) {
+      const oldest = shelf.runs.first;
+      if (oldest === undefined || oldest.updatedAt + shelf.keepMs > now) break;
+      this.#evict(shelf);
     }
-    this.#plan();
+    this.#plan(shelf);
   }
+}
+
+function newShelf(keepMs: number, max: number): Shelf {
+  return { runs: new RunList(), keepMs, max, size: 0, timer: undefined };
 }
