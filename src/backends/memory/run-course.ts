@@ -2,7 +2,7 @@ import type { BackendEnvironment, NewRun, Outcome } from '../../ports/backend.js
 import { TaskError } from '../../task/errors.js';
 import { MAX_FAILURES, type CancelledRequest, type Progress, type RunError } from '../../task/run.js';
 import type { LogLine } from '../../task/run-event.js';
-import { isFinal } from '../../task/status.js';
+import { isFinal, isWaiting } from '../../task/status.js';
 import { KeepAlive } from '../../timing/keep-alive.js';
 import { TimerQueue } from '../../timing/timer-queue.js';
 import type { Dispatcher } from './dispatcher.js';
@@ -80,6 +80,7 @@ export class RunCourse {
     record.lease = null;
     if (!isFinal(record.status)) {
       record.seldom.abandoned = false;
+      record.version += 1;
       if (record.rare?.due) this.#enqueue(record);
       return;
     }
@@ -115,17 +116,20 @@ export class RunCourse {
 
   #retry(record: RunRecord, { error, cause, delayMs, usesAttempt }: Outcome & { type: 'retry' }): void {
     const rare = this.#remember(record, error, cause);
-    if (!usesAttempt) {
+    if (usesAttempt) this.#count(rare, error);
+    else {
       rare.repeat = true;
       rare.delays += 1;
     }
     this.#wait(record, delayMs);
     const dueAt = rare.dueAt ?? record.updatedAt;
     this.#life.move(record, 'retrying', () => ({ type: 'run:retrying', error, dueAt, abandoned: rare.abandoned }));
+    // It waits longer than it may, although it was at work when its time ran out.
+    if (rare.expired) this.#expire(record);
   }
 
   #fail(record: RunRecord, error: RunError, cause: unknown): void {
-    this.#remember(record, error, cause);
+    this.#count(this.#remember(record, error, cause), error);
     this.#end(record, 'failed');
   }
 
@@ -133,11 +137,12 @@ export class RunCourse {
     const rare = record.seldom;
     rare.error = error;
     rare.cause = cause;
-    if (error.code !== 'RETRY_LATER') {
-      const at = this.#environment.clock.now();
-      rare.failures = [...rare.failures.slice(1 - MAX_FAILURES), { ...error, at }];
-    }
     return rare;
+  }
+
+  /** A delay that the handler asked for is no failure; every attempt that was used up is. */
+  #count(rare: RareState, error: RunError): void {
+    rare.failures = [...rare.failures.slice(1 - MAX_FAILURES), { ...error, at: this.#environment.clock.now() }];
   }
 
   #wait(record: RunRecord, delayMs: number): void {
@@ -164,7 +169,8 @@ export class RunCourse {
     const rare = record.seldom;
     rare.expiryTimer = undefined;
     const { status, attempt } = record;
-    if (status !== 'queued' && status !== 'scheduled' && status !== 'retrying') return;
+    rare.expired = true;
+    if (!isWaiting(status)) return;
     const message = 'The run was not started in time (expiresInMs)';
     const error: RunError = { code: 'QUEUE_EXPIRED', name: 'TaskError', message, attempt, exposed: true };
     this.#fail(record, error, new TaskError('QUEUE_EXPIRED', message));
@@ -206,7 +212,8 @@ function lastChange(record: RunRecord, status: 'completed' | 'failed' | 'cancell
   const abandoned = record.rare?.abandoned ?? false;
   const error = record.rare?.error;
   if (status === 'completed') return { type: 'run:completed' } as const;
-  if (status === 'cancelled') return { type: 'run:cancelled', reason: record.rare?.cancel?.reason ?? null, abandoned } as const;
+  if (status === 'cancelled')
+    return { type: 'run:cancelled', reason: record.rare?.cancel?.reason ?? null, abandoned } as const;
   if (!error) throw new Error(`run ${record.id} failed without an error`);
   return { type: 'run:failed', error, abandoned } as const;
 }

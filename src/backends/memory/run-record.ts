@@ -28,6 +28,8 @@ export class RareState {
   dueAt: number | null = null;
   dueTimer: QueuedTimer | undefined;
   expiryTimer: QueuedTimer | undefined;
+  /** The time it may wait is over. */
+  expired = false;
   /** Its retry wait is over, but the handler of the attempt before is still at work. */
   due = false;
   /** The next attempt has the number of the last one, which was not used up. */
