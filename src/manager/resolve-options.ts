@@ -5,6 +5,7 @@ import { checkDuration, checkInteger, checkLimit, checkOptions, show } from '../
 import type { AnyTask, RunHooks } from '../task/task.js';
 import { systemClock } from '../timing/system-clock.js';
 import type { ManagerOptions, RetentionOptions } from './manager-options.js';
+import { safeLogger } from './safe-logger.js';
 
 /** {@link ManagerOptions} that were checked, with every default filled in. */
 export interface ResolvedOptions {
@@ -57,7 +58,7 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
     graceMs: checkDuration('graceMs', graceMs),
     retention: resolveRetention(options.retention),
     hooks: { ...(onSettled && { onSettled }), ...(onFailed && { onFailed }) },
-    logger: options.logger,
+    logger: options.logger && safeLogger(options.logger),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };

@@ -71,7 +71,11 @@ export class RunAttempt extends Attempt implements Holder {
       return;
     }
     const { backend, clock, timers } = this.#tools;
-    this.#meter ??= new ProgressMeter((progress) => backend.progress(this.#lease, progress), clock, timers);
+    this.#meter ??= new ProgressMeter(
+      (progress) => void this.#catch(() => backend.progress(this.#lease, progress)),
+      clock,
+      timers,
+    );
     this.#meter.tell(done, total, note);
   }
 
@@ -80,7 +84,7 @@ export class RunAttempt extends Attempt implements Holder {
     return runLog((level, message) => {
       logger?.[level]({ runId: this.#run.id, task: this.#run.task }, message);
       if (this.ended) tally.dropped += 1;
-      else backend.log(this.#lease, { level, message });
+      else void this.#catch(() => backend.log(this.#lease, { level, message }));
     });
   }
 
@@ -148,7 +152,7 @@ export class RunAttempt extends Attempt implements Holder {
   /** A backend that fails must not leave the slot taken for ever. */
   #catch(call: () => unknown): void | Promise<void> {
     const failed = (error: unknown): void => {
-      this.#tools.logger?.error({ runId: this.#run.id, err: error }, 'The outcome of an attempt could not be recorded');
+      this.#tools.logger?.error({ runId: this.#run.id, err: error }, 'What an attempt reported could not be recorded');
     };
     try {
       const answer = call();
