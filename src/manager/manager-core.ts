@@ -18,6 +18,7 @@ import { shutDown } from './shutdown.js';
 import { Slots } from './slots.js';
 import { cancelRequest, type Start } from './start-request.js';
 import { TaskRegistry } from './task-registry.js';
+import { unknownTask } from './unknown-task.js';
 
 /** How many imports are read at once: each holds a file open. */
 const MAX_IMPORTS = 100;
@@ -142,7 +143,10 @@ export class ManagerCore implements HandleSource {
 
   /** The first call decides the grace. */
   close(graceMs: number): Promise<CloseReport> {
-    return (this.#closing ??= this.#close(graceMs));
+    if (this.#closing !== undefined) return this.#closing;
+    // In this turn: what waits for the next one must not begin any more.
+    this.#worker?.stop();
+    return (this.#closing = this.#close(graceMs));
   }
 
   async #close(graceMs: number): Promise<CloseReport> {
@@ -218,21 +222,4 @@ export class ManagerCore implements HandleSource {
   #forget(run: StoredRun): void {
     for (const listener of this.#forgotten) listener(run);
   }
-}
-
-/** Never delivered on purpose; if it is all the same, the run fails and says why. */
-function unknownTask(run: StoredRun): ResolvedTask {
-  const name = run.task ?? 'ad-hoc function';
-  return {
-    name,
-    input: undefined,
-    queue: run.queue,
-    priority: 0,
-    retry: { maxAttempts: 1, initialDelayMs: 0, factor: 1, maxDelayMs: 0, jitter: 'none', retryOn: undefined },
-    limits: {},
-    hooks: {},
-    handler: () => {
-      throw new TaskError('TASK_UNKNOWN', `This process knows no task ${name}`);
-    },
-  };
 }

@@ -34,10 +34,10 @@ export async function shutDown(
   await allEnded(late, TIDY_UP_MS, clock);
   for (const attempt of late) attempt.abandon();
 
-  // Attempts that failed in the meantime have left runs that wait for another one.
-  waiting += await backend.retire();
   const interrupted = new Set(late.filter(({ run }) => run.status !== 'completed'));
   const completed = running.filter((attempt) => isFinal(attempt.run.status) && !interrupted.has(attempt)).length;
+  // Attempts that failed in the meantime have left runs that wait for another one; they count here and nowhere else.
+  waiting += await backend.retire();
   return { completed, interrupted: interrupted.size, waiting, abandoned: tally.abandoned };
 }
 
