@@ -47,9 +47,7 @@ export class RunHandle<Result> {
    * RUN_CANCELLED, also where a cancelled run has kept a value; RUN_NOT_FOUND where there is no such run.
    */
   result(wait?: WaitSignal): Promise<Result> {
-    const result = this.#result(wait);
-    result.catch(() => undefined);
-    return result;
+    return quiet(this.#result(wait));
   }
 
   /**
@@ -58,8 +56,8 @@ export class RunHandle<Result> {
    * @throws {TaskError} RUN_NOT_FOUND where there is no such run.
    */
   settled(wait: WaitSignal = {}): Promise<Run> {
-    if (wait.signal !== undefined) return this.#settleUnless(wait.signal);
-    return (this.#settled ??= this.#run === undefined ? this.#settleLater() : this.#settle(this.#run));
+    if (wait.signal !== undefined) return quiet(this.#settleUnless(wait.signal));
+    return (this.#settled ??= this.#run === undefined ? quiet(this.#settleLater()) : this.#settle(this.#run));
   }
 
   /** The run as it is now; undefined where there is none (any more). */
@@ -128,4 +126,10 @@ export class RunHandle<Result> {
     if (this.#run !== undefined) return this.#run;
     throw new TaskError('RUN_NOT_FOUND', `There is no run ${this.id}`, { details: { runId: this.id } });
   }
+}
+
+/** A rejection that nobody reads is no `unhandledRejection`. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
