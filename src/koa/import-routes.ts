@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Context } from 'koa';
-import type { RunHandle } from '../manager/run-handle.js';
+import type { ImportFormat } from '../imports/import-record.js';
+import type { ImportRuns } from '../imports/import-runs.js';
 import { TaskError } from '../task/errors.js';
 import { tooLarge } from './problem.js';
 import { isUtf8Charset } from './request-body.js';
@@ -11,28 +12,10 @@ import type { RouteParts } from './route-parts.js';
 import { basePath, sendRun } from './run-answer.js';
 import { findRun } from './run-routes.js';
 
-/** What the body of an import is written in. */
-export type ImportBodyFormat = 'csv' | 'ndjson' | 'json';
+/** What feeds the records of a file to a task, and keeps those that failed: what `importRuns` makes. */
+export type ImportService = Pick<ImportRuns, 'maxBytes' | 'start' | 'failures'>;
 
-/** What feeds the records of a file to a task, and keeps those that failed. */
-export interface ImportService {
-  /** The longest body, in bytes. */
-  readonly maxBytes: number;
-  /**
-   * Stores the body whole, then starts a run that imports it.
-   *
-   * @throws {FileTooLargeError} when it is longer than {@link maxBytes}.
-   * @throws {TaskError} TASK_UNKNOWN, MANAGER_CLOSED, QUEUE_FULL, BACKEND.
-   */
-  start(
-    task: string,
-    options: { readonly format: ImportBodyFormat; readonly body: Readable },
-  ): Promise<RunHandle<unknown>>;
-  /** The failed items of an import so far, as NDJSON; undefined where there is no such import. */
-  failures(id: string): Promise<Readable | undefined>;
-}
-
-const FORMATS: ReadonlyMap<string, ImportBodyFormat> = new Map([
+const FORMATS: ReadonlyMap<string, ImportFormat> = new Map([
   ['text/csv', 'csv'],
   ['application/x-ndjson', 'ndjson'],
   ['application/ndjson', 'ndjson'],
@@ -77,7 +60,7 @@ export async function sendFailures(ctx: Context, { manager }: RouteParts, import
   await pipeline(failures, ctx.res).catch(() => undefined);
 }
 
-function readFormat(ctx: Context): ImportBodyFormat {
+function readFormat(ctx: Context): ImportFormat {
   const [type = '', ...parameters] = ctx.get('Content-Type').toLowerCase().split(';');
   const format = FORMATS.get(type.trim());
   const packed = !['', 'identity'].includes(ctx.get('Content-Encoding').trim().toLowerCase());

@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http';
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { defaultImports } from '../imports/default-imports.js';
 import type { TaskManager } from '../manager/task-manager.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
@@ -23,8 +24,11 @@ export interface TaskRoutesOptions {
   readonly prefix?: string;
   /** Whether messages of errors that were not written for callers are shown. Default false. */
   readonly exposeErrors?: boolean;
-  /** Adds the rows for imports. */
-  readonly imports?: ImportService;
+  /**
+   * What imports are made of: `importRuns(…)`, or `false` to leave their rows out. Unless given, files go to the folder
+   * `files` under `ERRAND_DATA` (default `data`), which is made when the first body comes.
+   */
+  readonly imports?: ImportService | false;
   /** Where answers of 500 are reported. Without one, to the application, as Koa does. */
   readonly logger?: Logger;
   /** For tests: where every time and timer comes from. The computer's clock unless given. */
@@ -44,7 +48,8 @@ type Handler = (ctx: Context) => void | Promise<void>;
  */
 export function taskRoutes(options: TaskRoutesOptions): Router {
   checkOptions('taskRoutes', options, KNOWN);
-  const { manager, exposeErrors = false, imports, logger, clock = systemClock } = options;
+  const { manager, exposeErrors = false, logger, clock = systemClock } = options;
+  const imports = options.imports ?? defaultImports(manager, { exposeErrors });
   const watches = new RunWatches({ manager, clock, exposeErrors });
   const allRuns = new AllRunsWatch({ manager, clock, exposeErrors });
   const parts: RouteParts = { manager, clock, exposeErrors, logger, watches, allRuns };
@@ -55,7 +60,7 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
   addRow(router, '/:id/events', logger, { GET: (ctx) => watchRun(ctx, parts) });
   addRow(router, '/:id/result', logger, { GET: (ctx) => getResult(ctx, parts) });
   addRow(router, '/:id/redrive', logger, { POST: (ctx) => redriveRun(ctx, parts) });
-  if (imports !== undefined) {
+  if (imports !== false) {
     addRow(router, '/:task/import', logger, { POST: (ctx) => startImport(ctx, parts, imports) });
     addRow(router, '/:id/failures', logger, { GET: (ctx) => sendFailures(ctx, parts, imports) });
   }

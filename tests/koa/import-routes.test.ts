@@ -5,6 +5,7 @@ import Koa from 'koa';
 import bodyParser from 'koa-bodyparser';
 import type { ImportService } from '../../src/koa/import-routes.js';
 import { taskRoutes } from '../../src/koa/task-routes.js';
+import type { RunHandle } from '../../src/manager/run-handle.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import { FileTooLargeError } from '../../src/ports/files.js';
 import { raw, serve, type RawAnswer, type TestServer } from './server.js';
@@ -32,7 +33,7 @@ const imports: ImportService = {
       hash.update(chunk as Buffer);
     }
     got.push({ task, format, hash: hash.digest('hex') });
-    return manager.startNamed('echo', null);
+    return (await manager.startNamed('echo', null)) as RunHandle<never>;
   },
   failures: async () => Readable.from(['{"index":0}\n', '{"index":3}\n']),
 };
