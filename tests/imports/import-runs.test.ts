@@ -229,17 +229,21 @@ describe('slots', () => {
   it('runs of the task go on beside an import that could take all slots, and the other way round', async () => {
     set({ concurrency: 1 });
     const order: string[] = [];
-    handler = async ({ n }, ctx) => {
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    handler = async (_input, ctx) => {
       order.push(ctx.itemIndex === null ? 'run' : 'item');
+      await gate;
       await new Promise(setImmediate);
-      return n;
     };
     const run = await start(numbers(30));
+    await until(() => order.length === 1);
     const runs = await Promise.all(numbers(30).map((input) => manager.startNamed('item', input)));
+    open();
     await Promise.all([run.settled(), ...runs.map((each) => each.settled())]);
-    expect(order.slice(0, 30)).toEqual(expect.arrayContaining(['run', 'item']));
-    expect(order.slice(0, 30).filter((what) => what === 'item').length).toBeGreaterThan(5);
-    expect(order.slice(0, 30).filter((what) => what === 'run').length).toBeGreaterThan(5);
+    const items = order.slice(0, 30).filter((what) => what === 'item');
+    expect(items.length).toBeGreaterThan(10);
+    expect(items.length).toBeLessThan(20);
   });
 
   it('two imports both move', async () => {
