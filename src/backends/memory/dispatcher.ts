@@ -80,7 +80,7 @@ export class Dispatcher implements Worker {
     else record.attempt += 1;
     record.progress = null;
     this.#life.move(record, 'running', STARTED);
-    record.startedAt = record.updatedAt;
+    record.markStarted();
     const lease = new MemoryLease(record);
     record.lease = lease;
     const holder = options.take(record, lease);

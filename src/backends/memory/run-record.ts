@@ -45,6 +45,12 @@ export class RareState {
   freeWatchers: Watcher[] = [];
 }
 
+/**
+ * Records keep instants as milliseconds since the process began: these are small integers, which take no memory of
+ * their own, for the first 24 days.
+ */
+const ORIGIN = Math.floor(performance.timeOrigin);
+
 const NO_TAGS: readonly string[] = [];
 const NO_FAILURES: readonly RunFailure[] = [];
 
@@ -54,7 +60,7 @@ export class RunRecord extends ListNode implements StoredRun {
   readonly lane: Lane<RunRecord>;
   /** Counts acceptances: the order of lists. */
   readonly ordinal: number;
-  readonly createdAt: number;
+  readonly #created: number;
   readonly priority: number;
   readonly maxAttempts: number;
   status: RunStatus;
@@ -63,8 +69,8 @@ export class RunRecord extends ListNode implements StoredRun {
   progress: Progress | null = null;
   attempt = 0;
   version = 1;
-  startedAt: number | null = null;
-  updatedAt: number;
+  #started: number | null = null;
+  #updated: number;
   lease: MemoryLease | null = null;
   /** Who waits for the end: nobody, one callback, or several. */
   watchers: Watcher | Watcher[] | null = null;
@@ -77,8 +83,8 @@ export class RunRecord extends ListNode implements StoredRun {
     this.id = run.id;
     this.lane = lane;
     this.ordinal = ordinal;
-    this.createdAt = now;
-    this.updatedAt = now;
+    this.#created = now - ORIGIN;
+    this.#updated = this.#created;
     this.priority = run.priority;
     this.maxAttempts = run.maxAttempts;
     this.input = run.input;
@@ -91,6 +97,23 @@ export class RunRecord extends ListNode implements StoredRun {
 
   get seldom(): RareState {
     return (this.rare ??= new RareState());
+  }
+
+  get createdAt(): number {
+    return ORIGIN + this.#created;
+  }
+
+  get updatedAt(): number {
+    return ORIGIN + this.#updated;
+  }
+
+  set updatedAt(at: number) {
+    this.#updated = at - ORIGIN;
+  }
+
+  /** The present or last attempt began when the record was changed last. */
+  markStarted(): void {
+    this.#started = this.#updated;
   }
 
   get kind(): RunKind {
@@ -136,7 +159,7 @@ export class RunRecord extends ListNode implements StoredRun {
 
   snapshot(): Run {
     const rare = this.rare;
-    const { status } = this;
+    const { status, updatedAt } = this;
     return {
       id: this.id,
       version: this.version,
@@ -155,9 +178,9 @@ export class RunRecord extends ListNode implements StoredRun {
       redrivenBy: rare === null ? null : rare.redrivenBy,
       createdAt: this.createdAt,
       dueAt: rare === null ? null : rare.dueAt,
-      startedAt: this.startedAt,
-      updatedAt: this.updatedAt,
-      finishedAt: isFinal(status) ? this.updatedAt : null,
+      startedAt: this.#started === null ? null : ORIGIN + this.#started,
+      updatedAt,
+      finishedAt: isFinal(status) ? updatedAt : null,
       cancelRequestedAt: rare === null ? null : rare.cancelRequestedAt,
       cancelReason: rare?.cancel?.reason ?? null,
       abandoned: rare !== null && rare.abandoned,
