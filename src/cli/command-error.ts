@@ -1,0 +1,37 @@
+/**
+ * How a command ends: 1 when it could not do what it was asked, 2 when what it was asked makes no sense (command,
+ * options, environment).
+ */
+export type ExitCode = 1 | 2;
+
+/** Ends the command with one clear message for whoever typed it. The message never holds a secret or a stack. */
+export class CommandError extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string, options?: { readonly cause: unknown }) {
+    super(message, options);
+    this.name = 'CommandError';
+    this.exitCode = exitCode;
+  }
+}
+
+/** What was asked makes no sense: exit code 2. */
+export function usageError(message: string): CommandError {
+  return new CommandError(2, message);
+}
+
+/** It was asked for well, but could not be done: exit code 1. */
+export function failure(message: string, cause: unknown): CommandError {
+  return new CommandError(1, message, { cause });
+}
+
+/** The `code` of an error of Node, such as `ENOENT`; empty where there is none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** What an error says, on one line. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.replaceAll(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,64 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Router from '@koa/router';
+import Koa from 'koa';
+import bodyParser from 'koa-bodyparser';
+import { taskRoutes } from '../koa/task-routes.js'; //           line 1 of 5; in an application: from 'errand/koa'
+import { TaskManager } from '../manager/task-manager.js'; //     line 2 of 5; in an application: from 'errand'
+import { Catalogue } from './catalogue.js';
+import { importProductsInto } from './import-products.js';
+import { slowReport } from './slow-report.js';
+
+/*
+ * A shop that was there before Errand, with its own answers to errors, its own sign-in check, body parser and routes.
+ * Five lines give it tasks that can be started, watched and cancelled by whoever is signed in. To run it:
+ * `npm run build && node dist/examples/monolith.js`.
+ */
+const catalogue = new Catalogue();
+let orders = 0;
+const app = new Koa();
+
+app.use(async (ctx, next) => {
+  try {
+    await next();
+  } catch (error) {
+    const { status = 500, message } = error as { status?: number; message: string };
+    ctx.status = status;
+    ctx.body = { error: status < 500 ? message : 'Something went wrong in the shop' };
+  }
+});
+
+app.use(async (ctx, next) => {
+  // A real shop would look the token up.
+  if (ctx.path !== '/' && ctx.get('Authorization') !== 'Bearer open-sesame') ctx.throw(401, 'Sign in first');
+  await next();
+});
+
+app.use(bodyParser());
+
+const shop = new Router();
+shop.get('/', (ctx) => {
+  ctx.body = { shop: 'Tidemark Goods', products: catalogue.size };
+});
+shop.get('/products/:handle', (ctx) => {
+  const product = catalogue.get(String(ctx.params['handle']));
+  if (product === undefined) ctx.throw(404, 'There is no such product');
+  ctx.body = product;
+});
+shop.post('/orders', (ctx) => {
+  orders += 1;
+  ctx.status = 201;
+  ctx.body = { number: orders, order: ctx.request.body };
+});
+app.use(shop.routes());
+
+const manager = new TaskManager({ tasks: [importProductsInto(catalogue), slowReport] }); //        line 3 of 5
+app.use(taskRoutes({ manager }).routes()); //                                                      line 4 of 5
+process.once('SIGTERM', () => void manager.close()); //                                            line 5 of 5
+
+const answer = app.callback();
+const server = createServer((req, res) => void answer(req, res));
+process.once('SIGTERM', () => server.close());
+server.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1', () => {
+  console.log(`The shop listens on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+});
