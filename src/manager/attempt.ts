@@ -27,7 +27,6 @@ export type ForcedEnd = 'time limit' | 'grace' | 'interrupted';
  */
 export abstract class Attempt {
   readonly task: ResolvedTask;
-  readonly startedAt: number;
   readonly #tools: AttemptTools;
   /** Made when it is needed: most attempts are over before anybody looks at their signal. */
   #abort: LazyAbort | undefined;
@@ -37,10 +36,10 @@ export abstract class Attempt {
   #interrupted = false;
   #ended = false;
   #endWatcher: (() => void) | undefined;
+  #deadlineAt: number | null = null;
 
-  constructor(task: ResolvedTask, startedAt: number, tools: AttemptTools) {
+  constructor(task: ResolvedTask, tools: AttemptTools) {
     this.task = task;
-    this.startedAt = startedAt;
     this.#tools = tools;
   }
 
@@ -50,9 +49,7 @@ export abstract class Attempt {
 
   /** When the first time limit runs out, in epoch milliseconds. */
   get deadlineAt(): number | null {
-    const { softLimitMs, hardLimitMs } = this.task.limits;
-    const limitMs = softLimitMs ?? hardLimitMs;
-    return limitMs === undefined ? null : this.startedAt + limitMs;
+    return this.#deadlineAt;
   }
 
   /** Whether the attempt is over, for everybody but perhaps its handler. */
@@ -188,6 +185,9 @@ export abstract class Attempt {
 
   #startTimers(): void {
     const { softLimitMs, hardLimitMs } = this.task.limits;
+    const firstMs = softLimitMs ?? hardLimitMs;
+    if (firstMs === undefined) return;
+    this.#deadlineAt = this.#tools.clock.now() + firstMs;
     if (softLimitMs !== undefined) this.#after(softLimitMs, () => this.#limit('soft', softLimitMs));
     if (hardLimitMs !== undefined) {
       this.#after(hardLimitMs, () => {

@@ -47,7 +47,7 @@ class ItemAttempt extends Attempt {
   #release: () => void = () => undefined;
 
   constructor(call: ItemCall, tools: RunAttemptTools) {
-    super(call.task, tools.clock.now(), tools);
+    super(call.task, tools);
     this.#call = call;
     this.#tools = tools;
   }

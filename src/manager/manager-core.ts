@@ -6,6 +6,7 @@ import type { CancelRequest, Run, RunKind } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
 import { TimerQueue } from '../timing/timer-queue.js';
+import { AtWork } from './at-work.js';
 import { EventHub } from './event-hub.js';
 import { callItem, type ItemCall, type ItemEnd } from './item-attempt.js';
 import type { CloseReport, StartOptions } from './manager-options.js';
@@ -57,7 +58,7 @@ export class ManagerCore implements HandleSource {
       executor: inlineExecutor,
       timers: new TimerQueue(clock),
       slots: new Slots(concurrency, clock, () => this.#worker?.wake()),
-      atWork: new Set(),
+      atWork: new AtWork(),
       tally: { abandoned: 0, dropped: 0 },
     };
   }

@@ -6,6 +6,7 @@ import { describeError } from '../task/run-error.js';
 import type { CancelledRequest } from '../task/run.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { RunLog, TaskContext } from '../task/task-context.js';
+import type { AtWork } from './at-work.js';
 import { Attempt, type AttemptTools, type ForcedEnd, runLog } from './attempt.js';
 import { ProgressMeter } from './progress-meter.js';
 import type { Slots } from './slots.js';
@@ -17,7 +18,7 @@ export interface RunAttemptTools extends AttemptTools {
   readonly graceMs: number;
   readonly logger: Logger | undefined;
   /** The attempts whose handlers are at work. */
-  readonly atWork: Set<RunAttempt>;
+  readonly atWork: AtWork<RunAttempt>;
   readonly tally: Tally;
 }
 
@@ -37,9 +38,10 @@ export class RunAttempt extends Attempt implements Holder {
   /** An import's run holds no slot: its items do. */
   readonly #holdsSlot: boolean;
   #meter: ProgressMeter | undefined;
+  placeAtWork = 0;
 
   constructor(lease: Lease, task: ResolvedTask, tools: RunAttemptTools) {
-    super(task, tools.clock.now(), tools);
+    super(task, tools);
     this.#run = lease.run;
     this.#lease = lease;
     this.#tools = tools;
@@ -151,16 +153,24 @@ export class RunAttempt extends Attempt implements Holder {
 
   /** A backend that fails must not leave the slot taken for ever. */
   #catch(call: () => unknown): void | Promise<void> {
-    const failed = (error: unknown): void => {
-      this.#tools.logger?.error({ runId: this.#run.id, err: error }, 'What an attempt reported could not be recorded');
-    };
     try {
       const answer = call();
-      if (answer instanceof Promise) return answer.then((recorded) => this.#recorded(recorded), failed);
+      if (answer instanceof Promise) return this.#recordedLater(answer);
       this.#recorded(answer);
     } catch (error) {
-      failed(error);
+      this.#notRecorded(error);
     }
+  }
+
+  #recordedLater(answer: Promise<unknown>): Promise<void> {
+    return answer.then(
+      (recorded) => this.#recorded(recorded),
+      (error: unknown) => this.#notRecorded(error),
+    );
+  }
+
+  #notRecorded(error: unknown): void {
+    this.#tools.logger?.error({ runId: this.#run.id, err: error }, 'What an attempt reported could not be recorded');
   }
 
   #recorded(recorded: unknown): void {

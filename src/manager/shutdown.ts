@@ -12,7 +12,7 @@ export interface ShutdownParts {
   readonly backend: Backend;
   readonly worker: Worker;
   readonly clock: Clock;
-  readonly atWork: ReadonlySet<RunAttempt>;
+  readonly atWork: Iterable<RunAttempt>;
   readonly tally: Tally;
 }
 

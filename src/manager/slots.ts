@@ -29,6 +29,8 @@ export class Slots {
   readonly #clock: Clock;
   readonly #wake: () => void;
   readonly #tasks = new Map<SlotOwner, TaskSlots>();
+  /** Whose slots were looked at last: mostly they are looked at again. */
+  #last: { readonly task: SlotOwner; readonly slots: TaskSlots } | undefined;
   readonly #waiters: Waiter[] = [];
   #atWork = 0;
   #itemsTurn = true;
@@ -147,12 +149,14 @@ export class Slots {
   }
 
   #of(task: SlotOwner): TaskSlots {
+    if (this.#last?.task === task) return this.#last.slots;
     let slots = this.#tasks.get(task);
     if (slots === undefined) {
       const { concurrency = Infinity, rate }: TaskLimits = task?.limits ?? {};
       slots = { concurrency, rate: rate && newWindow(rate), atWork: 0 };
       this.#tasks.set(task, slots);
     }
+    this.#last = { task, slots };
     return slots;
   }
 }
