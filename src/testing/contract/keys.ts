@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import type { IdempotencyClaim } from '../../ports/backend.js';
+import { refuses } from './assertions.js';
+import type { Facts } from './suite.js';
+
+const claim = (fingerprint = 'f'): IdempotencyClaim => ({ key: 'k', fingerprint });
+
+/** What is promised of idempotency keys. */
+export function keys({ fact }: Facts): void {
+  fact('the same key and fingerprint give the first run, also after it has ended', async (stage) => {
+    stage.work();
+    const first = await stage.deliver('a', { idempotency: claim() });
+    assert.equal((await stage.accept('b', { idempotency: claim() })).run.id, 'a');
+    await first.complete(5);
+    const again = await stage.accept('c', { idempotency: claim() });
+    assert.deepEqual([again.replayed, again.run.id, again.run.snapshot().result], [true, 'a', 5]);
+    assert.equal(await stage.backend.find('b'), undefined);
+    assert.equal(stage.order.length, 1);
+  });
+
+  fact('another fingerprint under the same key is refused', async (stage) => {
+    await stage.accept('a', { idempotency: claim() });
+    const details = await refuses('KEY_REUSED', () => stage.accept('b', { idempotency: claim('other') }));
+    assert.equal(details['runId'], 'a');
+  });
+
+  fact('each owner has keys of its own', async (stage) => {
+    await stage.accept('a', { idempotency: claim(), owner: 'me' });
+    const other = await stage.accept('b', { idempotency: claim('other'), owner: 'you' });
+    const nobody = await stage.accept('c', { idempotency: claim('third') });
+    assert.deepEqual([other.run.id, nobody.run.id], ['b', 'c']);
+  });
+
+  fact('a run tells the key it was started with', async (stage) => {
+    await stage.accept('a', { idempotency: claim() });
+    assert.equal((await stage.find('a')).idempotencyKey, 'k');
+  });
+
+  fact('a start that is refused claims no key', async (stage) => {
+    await stage.accept('a');
+    await refuses('RUN_CONFLICT', () => stage.accept('a', { idempotency: claim() }));
+    assert.equal((await stage.accept('b', { idempotency: claim('other') })).run.id, 'b');
+  });
+
+  fact(
+    'a key is kept for its time, and its run with it',
+    async (stage) => {
+      stage.work();
+      await (await stage.deliver('a', { idempotency: claim() })).complete();
+      await stage.clock.run(1_500);
+      assert.equal((await stage.accept('b', { idempotency: claim() })).run.id, 'a');
+      await stage.clock.run(1_000);
+      assert.equal((await stage.accept('b', { idempotency: claim('other') })).run.id, 'b');
+    },
+    { retention: { keepKeyMs: 2_000, keepResultMs: 100 } },
+  );
+
+  fact(
+    'no more keys are kept than the limit says',
+    async (stage) => {
+      await stage.accept('a', { idempotency: claim() });
+      const second = { key: 'second', fingerprint: 'f' };
+      await refuses('QUEUE_FULL', () => stage.accept('b', { idempotency: second }));
+      assert.equal((await stage.accept('c', { idempotency: claim() })).run.id, 'a');
+    },
+    { retention: { maxKeys: 1 } },
+  );
+}

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import type {
+  Accepted,
+  Backend,
+  BackendEnvironment,
+  Lease,
+  MaybePromise,
+  NewRun,
+  Retention,
+  StoredRun,
+  Worker,
+  WorkOptions,
+} from '../../ports/backend.js';
+import type { Clock } from '../../ports/clock.js';
+import type { Run } from '../../task/run.js';
+import type { RunEvent } from '../../task/run-event.js';
+import { ManualClock } from '../manual-clock.js';
+import { until } from './assertions.js';
+import { Delivery } from './delivery.js';
+import { newRun, REQUEST } from './samples.js';
+
+/** A clock that the suite moves: {@link ManualClock}, or one whose `run` really waits. */
+export interface DrivenClock extends Clock {
+  /** Lets `ms` milliseconds pass, and everything happen that is due within them. */
+  run(ms: number): Promise<void>;
+}
+
+/** What a factory of backends may answer with, where the backend alone does not say enough. */
+export interface ContractSubject {
+  readonly backend: Backend;
+  /** The clock that the backend goes by, where it cannot go by the manual one. */
+  readonly clock?: DrivenClock;
+  /** Called after the backend was closed: removes what it leaves behind. */
+  readonly dispose?: () => MaybePromise<void>;
+}
+
+/** Makes a new, empty backend that was not opened yet. Called once for each test. */
+export type MakeBackend = (given: { readonly clock: ManualClock }) => MaybePromise<Backend | ContractSubject>;
+
+/** What a test may ask of its stage. */
+export interface StageOptions {
+  readonly queueLimit?: number;
+  readonly retention?: Partial<Retention>;
+}
+
+const PLENTY: Retention = {
+  keepResultMs: 3_600_000,
+  maxFinished: 1_000,
+  keepFailedMs: 3_600_000,
+  maxFailed: 1_000,
+  keepKeyMs: 3_600_000,
+  maxKeys: 1_000,
+};
+
+/** A backend at work, everything that it told, and short ways to ask it. */
+export class Stage {
+  readonly backend: Backend;
+  readonly clock: DrivenClock;
+  readonly deliveries: Delivery[] = [];
+  readonly events: RunEvent[] = [];
+  readonly settled: Run[] = [];
+  readonly forgotten: string[] = [];
+  #worker: Worker | undefined;
+
+  private constructor(backend: Backend, clock: DrivenClock) {
+    this.backend = backend;
+    this.clock = clock;
+  }
+
+  /** Calls `act` with a backend that was opened for it alone, and closes it afterwards, however `act` ends. */
+  static async open(make: MakeBackend, options: StageOptions, act: (stage: Stage) => Promise<void>): Promise<void> {
+    const clock = new ManualClock();
+    const made = await make({ clock });
+    const subject: ContractSubject = 'backend' in made ? made : { backend: made };
+    const stage = new Stage(subject.backend, subject.clock ?? clock);
+    try {
+      await stage.backend.open(stage.#environment(options));
+      const unsubscribe = stage.backend.subscribe(null, (event) => stage.events.push(event));
+      await act(stage);
+      unsubscribe();
+    } finally {
+      stage.#worker?.stop();
+      await stage.backend.close();
+      await subject.dispose?.();
+    }
+  }
+
+  #environment({ queueLimit = 1_000, retention }: StageOptions): BackendEnvironment {
+    return {
+      clock: this.clock,
+      logger: undefined,
+      queueLimit,
+      retention: { ...PLENTY, ...retention },
+      observer: {
+        settled: (run) => void this.settled.push(run.snapshot()),
+        forgotten: (run) => void this.forgotten.push(run.id),
+      },
+    };
+  }
+
+  /** Begins to take deliveries; every run finds a slot unless `freeSlots` says otherwise. */
+  work(freeSlots: WorkOptions['freeSlots'] = () => 1): Worker {
+    const take = (run: StoredRun, lease: Lease): Delivery => {
+      const delivery = new Delivery(run, lease, this.backend);
+      this.deliveries.push(delivery);
+      return delivery;
+    };
+    return (this.#worker = this.backend.work({ freeSlots, take }));
+  }
+
+  async accept(id: string, run: Partial<NewRun> = {}, ifActive: 'error' | 'return' = 'error'): Promise<Accepted> {
+    return this.backend.accept({ ...newRun(id), ...run }, ifActive);
+  }
+
+  /** Accepts a run and waits for its delivery; `work` must have been called. */
+  async deliver(id: string, run: Partial<NewRun> = {}): Promise<Delivery> {
+    await this.accept(id, run);
+    return this.delivery(id);
+  }
+
+  /** The delivery of a run with this id that comes as the `nth`, counted from 1. */
+  async delivery(id: string, nth = 1): Promise<Delivery> {
+    const found = () => this.deliveries.filter(({ run, begun }) => run.id === id && begun === 1)[nth - 1];
+    await until(() => found() !== undefined, `delivery ${nth} of ${id}`);
+    const delivery = found();
+    assert(delivery);
+    return delivery;
+  }
+
+  /** The ids of everything that was delivered, in order. */
+  get order(): string[] {
+    return this.deliveries.map(({ run }) => run.id);
+  }
+
+  async find(id: string): Promise<StoredRun> {
+    const run = await this.backend.find(id);
+    assert(run, `there is no run ${id}`);
+    return run;
+  }
+
+  async run(id: string): Promise<Run> {
+    return (await this.find(id)).snapshot();
+  }
+
+  async cancel(id: string): Promise<Run | undefined> {
+    return (await this.backend.cancel(id, REQUEST))?.snapshot();
+  }
+}

@@ -1,0 +1,30 @@
+export { memoryBackend } from '../backends/memory/memory-backend.js';
+export type {
+  Accepted,
+  Backend,
+  BackendEnvironment,
+  BackendObserver,
+  Holder,
+  IdempotencyClaim,
+  Lease,
+  MaybePromise,
+  Moment,
+  NewRun,
+  Outcome,
+  Retention,
+  RunFilter,
+  StoredPage,
+  StoredQueue,
+  StoredRun,
+  TaskCounts,
+  Watcher,
+  Worker,
+  WorkOptions,
+} from '../ports/backend.js';
+export type { Clock, Timer } from '../ports/clock.js';
+export type { Logger } from '../ports/logger.js';
+export { RUN_STATUSES, TRANSITIONS } from '../task/status.js';
+export { backendContract } from './backend-contract.js';
+export type { ContractSubject, DrivenClock, MakeBackend } from './contract/stage.js';
+export type { ContractRunner } from './contract/suite.js';
+export { ManualClock, settle } from './manual-clock.js';
