@@ -1,6 +1,6 @@
-import { toJsonValue, type JsonValue } from '../task/json-value.js';
+import type { JsonValue } from '../task/json-value.js';
 import type { ErrorCode } from '../task/errors.js';
-import type { Progress, Run, RunError, RunFailure, RunKind } from '../task/run.js';
+import type { Progress, RunError, RunKind } from '../task/run.js';
 import type { RunStatus } from '../task/status.js';
 
 /** Why an attempt failed, on the wire. */
@@ -55,73 +55,19 @@ export interface RunPageResource {
   readonly nextCursor?: string;
 }
 
-/** How a run is shown. */
-export interface RunView {
-  /** The path under which runs are found, without a slash at its end: `/process`. */
-  readonly base: string;
-  /** Whether messages of errors that were not written for callers are shown. */
-  readonly exposeErrors: boolean;
-  /** Whether the result is shown. */
-  readonly withResult: boolean;
-}
-
-/** Shows a run as §5 of the contract has it. Never throws, whatever the result is. */
-export function toRunResource(run: Omit<Run, 'result'> & { readonly result?: unknown }, view: RunView): RunResource {
-  const self = `${view.base}/${run.id}`;
-  return {
-    id: run.id,
-    kind: run.kind,
-    task: run.task,
-    queue: run.queue,
-    status: run.status,
-    progress: run.progress,
-    attempt: run.attempt,
-    maxAttempts: run.maxAttempts,
-    priority: run.priority,
-    tags: run.tags,
-    parentId: run.parentId,
-    redriveOf: run.redriveOf,
-    ...(run.redrivenBy !== null && { redrivenBy: run.redrivenBy }),
-    createdAt: toIso(run.createdAt),
-    dueAt: toIsoOrNull(run.dueAt),
-    startedAt: toIsoOrNull(run.startedAt),
-    updatedAt: toIso(run.updatedAt),
-    finishedAt: toIsoOrNull(run.finishedAt),
-    cancelRequestedAt: toIsoOrNull(run.cancelRequestedAt),
-    cancelReason: run.cancelReason,
-    abandoned: run.abandoned,
-    result: view.withResult ? jsonOrNull(run.result) : null,
-    error: run.error && toErrorResource(run.error, view.exposeErrors),
-    failures:
-      run.failures.length === 0 ? NO_FAILURES : run.failures.map((failure) => toFailure(failure, view.exposeErrors)),
-    links: { self, events: `${self}/events` },
-  };
-}
-
-const NO_FAILURES: readonly RunFailureResource[] = [];
-
 /** Shows why an attempt failed; hides what was not written for callers, unless errors are exposed. */
 export function toErrorResource(error: RunError, exposeErrors: boolean): RunErrorResource {
   const message = error.exposed || exposeErrors ? error.message : 'The handler failed';
   return { code: error.code, message, attempt: error.attempt };
 }
 
-function toFailure(failure: RunFailure, exposeErrors: boolean): RunFailureResource {
-  return { ...toErrorResource(failure, exposeErrors), at: toIso(failure.at) };
-}
+let lastAt = NaN;
+let lastIso = '';
 
 /** An instant of epoch milliseconds as ISO 8601. */
 export function toIso(at: number): string {
-  return new Date(at).toISOString();
-}
-
-/** As {@link toIso}; null stays null. */
-export function toIsoOrNull(at: number | null): string | null {
-  return at === null ? null : toIso(at);
-}
-
-function jsonOrNull(result: unknown): JsonValue {
-  if (result === undefined || result === null) return null;
-  const converted = toJsonValue(result);
-  return converted.ok ? converted.value : null;
+  // Most instants of a short run are the same one, and writing one costs as much as the rest of the run.
+  if (at === lastAt) return lastIso;
+  lastAt = at;
+  return (lastIso = new Date(at).toISOString());
 }

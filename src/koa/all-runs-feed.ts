@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { toEventResource } from '../http-api/run-event-resource.js';
 import type { ListRequest } from '../http-api/list-query.js';
-import type { RunPageResource } from '../http-api/run-resource.js';
 import type { RunPage } from '../manager/manager-options.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { RunEvent } from '../task/run-event.js';
@@ -70,7 +69,7 @@ export class AllRunsWatch {
 
   #append(journal: EventJournal, epoch: string, event: RunEvent): void {
     const { name, data } = toEventResource(event, this.#options.exposeErrors);
-    journal.append({ event, frame: toFrame(name, data, `${epoch}-${journal.end + 1}`) });
+    journal.append({ event, frame: toFrame(name, JSON.stringify(data), `${epoch}-${journal.end + 1}`) });
   }
 }
 
@@ -78,7 +77,7 @@ export class AllRunsWatch {
 export interface AllRunsFeedOptions {
   readonly watch: AllRunsWatch;
   readonly request: ListRequest;
-  readonly list: (request: ListRequest) => Promise<{ readonly page: RunPage; readonly resource: RunPageResource }>;
+  readonly list: (request: ListRequest) => Promise<{ readonly page: RunPage; readonly json: string }>;
 }
 
 /** The events of all runs that fit a query, for one client. The id of an event says where to go on after it. */
@@ -102,11 +101,11 @@ export class AllRunsFeed implements EventFeed {
   /** The first page of the query. What happens while it is read comes after it, unless the page has it already. */
   async snapshot(): Promise<FeedSnapshot> {
     const position = this.journal.end;
-    const { page, resource } = await this.#options.list(this.#options.request);
+    const { page, json } = await this.#options.list(this.#options.request);
     const { end } = this.journal;
     const versions = new Map(page.items.map((run) => [run.id, run.version]));
     return {
-      frame: toFrame('snapshot', resource, `${this.#epoch}-${position}`),
+      frame: toFrame('snapshot', json, `${this.#epoch}-${position}`),
       position,
       contains: ({ event }, at) => at < end && event.seq <= (versions.get(event.runId) ?? -1),
     };

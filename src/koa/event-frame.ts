@@ -1,9 +1,9 @@
 import type { StreamEventName } from '../http-api/run-event-resource.js';
 
-/** One server-sent event. Its data goes on one line, as JSON has no line breaks of its own. */
-export function toFrame(name: StreamEventName, data: object, id?: number | string): string {
+/** One server-sent event. Its data is JSON on one line. */
+export function toFrame(name: StreamEventName, json: string, id?: number | string): string {
   const head = id === undefined ? '' : `id: ${id}\n`;
-  return `${head}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `${head}event: ${name}\ndata: ${json}\n\n`;
 }
 
 /** How long a client waits before it connects again, in milliseconds. */

@@ -102,7 +102,7 @@ class EventStream implements JournalReader {
 
   /** Goes on from a snapshot. */
   #restart({ missed }: { readonly missed: boolean }): void {
-    if (missed) this.#write(toFrame('reset', {}));
+    if (missed) this.#write(toFrame('reset', '{}'));
     this.#state = 'fetching';
     this.#feed.snapshot().then(
       (snapshot) => this.#goOn(snapshot),

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { parseListQuery, type ListRequest } from '../http-api/list-query.js';
-import { toRunResource, type RunPageResource } from '../http-api/run-resource.js';
+import { writePage } from '../http-api/run-json.js';
 import type { RunPage } from '../manager/manager-options.js';
 import { isFinal } from '../task/status.js';
 import { AllRunsFeed } from './all-runs-feed.js';
@@ -19,8 +19,8 @@ export async function listRuns(ctx: Context, parts: RouteParts): Promise<void> {
   if (!parsed.ok) throw badRequest(parsed.detail);
   const lister = new Lister(parts, basePath(ctx, 0));
   if (!wantsEvents(ctx)) {
-    const { resource } = await lister.list(parsed.request);
-    sendJson(ctx, 200, JSON.stringify(resource));
+    const { json } = await lister.list(parsed.request);
+    sendJson(ctx, 200, json);
   } else if (ctx.method === 'HEAD') {
     sendEventHeaders(ctx);
   } else {
@@ -56,11 +56,12 @@ class Lister {
   }
 
   /** @throws {RequestError} 400 for a cursor that no page has given. */
-  async list(request: ListRequest): Promise<{ page: RunPage; resource: RunPageResource }> {
+  async list(request: ListRequest): Promise<{ page: RunPage; json: string }> {
     const page = await this.#page(request);
-    const view = { base: this.#base, exposeErrors: this.#parts.exposeErrors, withResult: false };
-    const items = page.items.map((run) => toRunResource(run, view));
-    return { page, resource: { items, ...(page.nextCursor !== undefined && { nextCursor: page.nextCursor }) } };
+    return {
+      page,
+      json: writePage(page, { base: this.#base, exposeErrors: this.#parts.exposeErrors, withResult: false }),
+    };
   }
 
   async #page(request: ListRequest): Promise<RunPage> {

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { toRunResource, type RunView } from '../http-api/run-resource.js';
+import { writeRun, type RunView } from '../http-api/run-json.js';
 import type { Run } from '../task/run.js';
 import { isFinal } from '../task/status.js';
 
@@ -35,7 +35,7 @@ export function matches(header: string | undefined, etag: string): boolean {
 
 /** Answers with a run. */
 export function sendRun(ctx: Context, status: number, { run, view }: { run: Run; view: RunView }): void {
-  sendJson(ctx, status, JSON.stringify(toRunResource(run, view)));
+  sendJson(ctx, status, writeRun(run, view));
   if (!isFinal(run.status)) ctx.res.setHeader('Retry-After', pauseFor(run));
 }
 

@@ -1,4 +1,4 @@
-import { toRunResource, type RunView } from '../http-api/run-resource.js';
+import { writeRun, type RunView } from '../http-api/run-json.js';
 import type { EventFeed, FeedSnapshot } from './event-feed.js';
 import { toFrame } from './event-frame.js';
 import type { RunWatch } from './run-watch.js';
@@ -37,7 +37,7 @@ export class RunFeed implements EventFeed {
     const run = watch.final ?? (await manager.get(id));
     if (run?.createdAt !== watch.createdAt) return undefined;
     // Without an id where the run is final: who has seen its id is taken to have seen `done`.
-    const frame = toFrame('snapshot', toRunResource(run, view), isFinal(run.status) ? undefined : run.version);
+    const frame = toFrame('snapshot', writeRun(run, view), isFinal(run.status) ? undefined : run.version);
     return {
       frame,
       position: watch.journal.find((event) => event.seq > run.version),
@@ -51,7 +51,7 @@ export class RunFeed implements EventFeed {
 
   farewell(): string | undefined {
     const { final } = this.#options.watch;
-    return final && toFrame('done', toRunResource(final, this.#options.view), final.version);
+    return final && toFrame('done', writeRun(final, this.#options.view), final.version);
   }
 
   release(): void {

@@ -77,6 +77,6 @@ export class RunWatch {
 
   #append(event: RunEvent): void {
     const { name, data } = toEventResource(event, this.#exposeErrors);
-    this.journal.append({ event, frame: toFrame(name, data, event.seq) });
+    this.journal.append({ event, frame: toFrame(name, JSON.stringify(data), event.seq) });
   }
 }

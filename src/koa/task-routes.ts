@@ -67,41 +67,31 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
   return router;
 }
 
-/** Registers a path: its methods, and what all other methods are answered with. */
+/** Registers a path for all methods, as one layer: the router tries every layer on every request. */
 function addRow(
   router: Router,
   path: string,
   logger: Logger | undefined,
   handlers: Readonly<Record<string, Handler>>,
 ): void {
-  const methods = Object.keys(handlers);
-  for (const [method, handler] of Object.entries(handlers)) router.register(path, [method], guard(handler, logger));
-  const allowed = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'];
-  const allow = allowed.sort().join(', ');
-  router.register(path, ['OPTIONS'], (ctx: Context) => {
+  const methods = [...Object.keys(handlers), ...('GET' in handlers ? ['HEAD'] : []), 'OPTIONS'];
+  const allow = methods.sort().join(', ');
+  const byMethod = new Map(Object.entries({ ...handlers, ...(handlers['GET'] && { HEAD: handlers['GET'] }) }));
+  byMethod.set('OPTIONS', (ctx) => {
     ctx.status = 204;
     ctx.set('Allow', allow);
   });
-  const others = METHODS.filter((method) => !allowed.includes(method));
-  router.register(
-    path,
-    others,
-    guard(() => refuseMethod(allow), logger),
-  );
+  router.register(path, METHODS, async (ctx: Context) => {
+    try {
+      await (byMethod.get(ctx.method) ?? refuseMethod(allow))(ctx);
+    } catch (error) {
+      sendProblem(ctx, error, logger);
+    }
+  });
 }
 
 function refuseMethod(allow: string): never {
   throw new RequestError(405, 'METHOD_NOT_ALLOWED', `This path takes ${allow}`, { headers: { Allow: allow } });
-}
-
-function guard(handler: Handler, logger: Logger | undefined): (ctx: Context) => Promise<void> {
-  return async (ctx) => {
-    try {
-      await handler(ctx);
-    } catch (error) {
-      sendProblem(ctx, error, logger);
-    }
-  };
 }
 
 function checkPrefix(prefix: unknown): string {

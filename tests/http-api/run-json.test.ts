@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { toEventResource } from '../../src/http-api/run-event-resource.js';
-import { toRunResource } from '../../src/http-api/run-resource.js';
+import { writePage, writeRun, type RunView } from '../../src/http-api/run-json.js';
+import type { RunResource } from '../../src/http-api/run-resource.js';
 import type { Run, RunFailure } from '../../src/task/run.js';
 
 const failure: RunFailure = {
@@ -43,9 +44,13 @@ const run: Run = {
 
 const view = { base: '/process', exposeErrors: false, withResult: true };
 
-describe('toRunResource', () => {
+function written(shown: Run, how: RunView): RunResource {
+  return JSON.parse(writeRun(shown, how)) as RunResource;
+}
+
+describe('writeRun', () => {
   it('shows the run as the contract has it', () => {
-    expect(toRunResource(run, view)).toEqual({
+    expect(written(run, view)).toEqual({
       id: 'a',
       kind: 'run',
       task: 't',
@@ -75,19 +80,54 @@ describe('toRunResource', () => {
 
   it('shows messages that were written for callers, and all of them when errors are exposed', () => {
     const exposed = { ...failure, exposed: true };
-    expect(toRunResource({ ...run, error: exposed }, view).error?.message).toBe('secret');
-    expect(toRunResource(run, { ...view, exposeErrors: true }).failures[0]?.message).toBe('secret');
+    expect(written({ ...run, error: exposed }, view).error?.message).toBe('secret');
+    expect(written(run, { ...view, exposeErrors: true }).failures[0]?.message).toBe('secret');
   });
 
   it('names the run that was started for a failed one, once there is one', () => {
-    expect(toRunResource({ ...run, redrivenBy: 'b' }, view).redrivenBy).toBe('b');
+    expect(written({ ...run, redrivenBy: 'b' }, view).redrivenBy).toBe('b');
+  });
+
+  it('escapes whatever text is in it', () => {
+    const text = '"\\\n\u2028</script>\ud800';
+    const note = { done: 0, total: 1, note: text };
+    const shown = written({ ...run, cancelReason: text, progress: note, result: text }, { ...view, base: '/a"b' });
+    expect(shown).toMatchObject({
+      cancelReason: text,
+      progress: note,
+      result: text,
+      links: { events: '/a"b/a/events' },
+    });
+  });
+
+  it('shows null for a missing task, and every other instant', () => {
+    const at = { dueAt: 1, startedAt: 2, finishedAt: 3, cancelRequestedAt: 4 };
+    expect(written({ ...run, ...at, task: null, parentId: 'p', redriveOf: 'q', abandoned: true }, view)).toMatchObject({
+      task: null,
+      parentId: 'p',
+      redriveOf: 'q',
+      abandoned: true,
+      dueAt: '1970-01-01T00:00:00.001Z',
+      cancelRequestedAt: '1970-01-01T00:00:00.004Z',
+    });
   });
 
   it('shows a result where it is wanted and JSON can express it', () => {
     const result = { at: new Date(0) };
-    expect(toRunResource({ ...run, result }, view).result).toEqual({ at: '1970-01-01T00:00:00.000Z' });
-    expect(toRunResource({ ...run, result }, { ...view, withResult: false }).result).toBeNull();
-    expect(toRunResource({ ...run, result: () => 1 }, view).result).toBeNull();
+    expect(written({ ...run, result }, view).result).toEqual({ at: '1970-01-01T00:00:00.000Z' });
+    expect(written({ ...run, result }, { ...view, withResult: false }).result).toBeNull();
+    expect(written({ ...run, result: () => 1 }, view).result).toBeNull();
+  });
+});
+
+describe('writePage', () => {
+  it('has a cursor only where there are more', () => {
+    expect(JSON.parse(writePage({ items: [] }, view))).toEqual({ items: [] });
+    const page = JSON.parse(writePage({ items: [run, run], nextCursor: 'n"' }, view)) as {
+      items: RunResource[];
+      nextCursor: string;
+    };
+    expect([page.items.length, page.items[1]?.id, page.nextCursor]).toEqual([2, 'a', 'n"']);
   });
 });
 
