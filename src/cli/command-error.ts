@@ -1,3 +1,5 @@
+import { describeError } from '../task/run-error.js';
+
 /**
  * How a command ends: 1 when it could not do what it was asked, 2 when what it was asked makes no sense (command,
  * options, environment).
@@ -27,11 +29,12 @@ export function failure(message: string, cause: unknown): CommandError {
 
 /** The `code` of an error of Node, such as `ENOENT`; empty where there is none. */
 export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : '';
 }
 
-/** What an error says, on one line. */
-export function messageOf(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return text.replaceAll(/\s*\n\s*/g, ' ');
+/** What was thrown, whatever it is, on one line. */
+export function messageOf(thrown: unknown): string {
+  const { name, message } = describeError(thrown, 1);
+  return `${name}: ${message}`.replaceAll(/\s*\n\s*/g, ' ');
 }

@@ -26,6 +26,7 @@ export class HttpServer {
   readonly #server: Server;
   readonly #answers = new WeakMap<Duplex, ServerResponse>();
   #leaving = false;
+  #closing = false;
 
   constructor(listener: RequestListener, logger: Logger) {
     this.#logger = logger;
@@ -39,7 +40,7 @@ export class HttpServer {
       this.#answers.set(req.socket, res);
       if (this.#leaving) res.setHeader('Connection', 'close');
       // A connection that was kept for the next request would hold the server up.
-      res.once('close', () => this.#leaving && this.#server.closeIdleConnections());
+      res.once('close', () => this.#closing && this.#server.closeIdleConnections());
       listener(req, res);
     });
     this.#server.on('clientError', (error, socket) => this.#refuse(error, socket));
@@ -63,15 +64,15 @@ export class HttpServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Every answer from now on ends its connection. It goes on to listen. */
+  /** Every answer from now on ends its connection. New ones are taken as before. */
   leave(): void {
-    this.#leaving = true;
-    this.#server.closeIdleConnections();
+    this.#leaving = true; // idle connections stay: a request may be on its way on any of them
   }
 
   /** Listens no longer. Answers under way have `answerMs` milliseconds to end; what is left then is cut off. */
   async close({ answerMs, clock }: { readonly answerMs: number; readonly clock: Clock }): Promise<void> {
     this.leave();
+    this.#closing = true;
     await new Promise<void>((resolve) => {
       const timer = clock.after(answerMs, () => this.#server.closeAllConnections());
       this.#server.close(() => {

@@ -59,9 +59,9 @@ function parse(args: readonly string[]): { examples: boolean; tasks: string[]; i
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values;
   } catch (error) {
-    if (!(error instanceof Error) || !codeOf(error).startsWith('ERR_PARSE_ARGS_')) throw error;
+    if (!codeOf(error).startsWith('ERR_PARSE_ARGS_')) throw error;
     // What follows the first sentence explains how to pass such a word on, which makes no sense here.
-    const [what = ''] = error.message.split(/\.\s/, 1);
+    const [what = ''] = (error as Error).message.split(/\.\s/, 1);
     throw usageError(`${what.replace(/^./, (first) => first.toLowerCase())}; see errand serve --help`);
   }
 }

@@ -1,0 +1,95 @@
+import { readdir } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { temporaryFolders } from '../temporary-folder.js';
+import { until } from '../until.js';
+import { programs, startServer, type ServerProgram } from './program.js';
+import { eventsOf, look, startRun, type SentEvent } from './runs.js';
+
+const makeFolder = temporaryFolders();
+const start = programs();
+let folder: string;
+let server: ServerProgram;
+
+beforeEach(async () => {
+  folder = await makeFolder();
+  server = await startServer(start, ['--examples'], { cwd: folder });
+});
+
+/** The status of `/readyz`, on a connection of its own. */
+async function readiness(): Promise<number> {
+  const answer = await fetch(`${server.url}/readyz`, { headers: { Connection: 'close' } });
+  await answer.text();
+  return answer.status;
+}
+
+describe('SIGTERM', () => {
+  it('lets running work end while everything but new work is answered, and the process exits with 0', async () => {
+    const run = await startRun(server, { task: 'slow-report', input: { steps: 12, stepMs: 100 } });
+    const watched = await fetch(server.url + run.links.events);
+    server.kill('SIGTERM');
+    await until(async () => (await readiness()) === 503);
+
+    await expect(startRun(server, { task: 'slow-report' })).rejects.toThrow(/^503 .*MANAGER_CLOSED/);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    expect(await look(server, run)).toMatchObject({ status: 'running' });
+
+    const seen: SentEvent[] = [];
+    for await (const event of eventsOf(watched)) seen.push(event);
+    expect(seen.at(-1)).toMatchObject({ event: 'done', data: { status: 'completed', result: { steps: 12 } } });
+    expect(await server.ended).toMatchObject({ code: 0, signal: null });
+    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
+  });
+
+  it('ends at once when nothing is at work, whoever is connected', async () => {
+    const agent = new Agent({ keepAlive: true });
+    await new Promise<void>((resolve) => {
+      request(`${server.url}/healthz`, { agent }, (answer) => answer.resume().on('end', resolve)).end();
+    });
+    const watching = await fetch(`${server.url}/process`, { headers: { Accept: 'text/event-stream' } });
+    const silent = connect(server.port, '127.0.0.1').on('error', () => undefined);
+    const begunAt = performance.now();
+    server.kill('SIGTERM');
+    expect(await server.ended).toMatchObject({ code: 0, signal: null });
+    expect(performance.now() - begunAt).toBeLessThan(4_000);
+    expect(server.stderr).toContain('"msg":"shut down"');
+    expect(server.stderr).not.toContain('kept the process up');
+    await watching.text();
+    silent.destroy();
+    agent.destroy();
+  });
+
+  it('leaves no files behind', async () => {
+    server.kill('SIGTERM');
+    await server.ended;
+    expect(await readdir(join(folder, 'data')).then((names) => names.filter((name) => name !== 'files'))).toEqual([]);
+  });
+
+  it('ends work that takes longer than its ten seconds, and says so', async () => {
+    await startRun(server, { task: 'slow-report', input: { steps: 600, stepMs: 100 } });
+    server.kill('SIGTERM');
+    const { code, stderr } = await server.ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('"interrupted":1');
+  }, 30_000);
+
+  it('given twice ends the process at once with 1', async () => {
+    await startRun(server, { task: 'slow-report', input: { steps: 600, stepMs: 100 } });
+    server.kill('SIGTERM');
+    await until(async () => (await readiness()) === 503);
+    server.kill('SIGTERM');
+    expect(await server.ended).toMatchObject({ code: 1 });
+  });
+});
+
+describe('SIGINT', () => {
+  it('does the same', async () => {
+    const run = await startRun(server, { task: 'slow-report', input: { steps: 5, stepMs: 100 } });
+    const watched = await fetch(server.url + run.links.events);
+    server.kill('SIGINT');
+    expect(await watched.text()).toContain('event: done');
+    expect(await server.ended).toMatchObject({ code: 0, signal: null });
+  });
+});
