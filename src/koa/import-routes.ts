@@ -25,7 +25,7 @@ const FORMATS: ReadonlyMap<string, ImportFormat> = new Map([
 /** `POST /process/{task}/import`: feeds the records of the body to a task, as one run. */
 export async function startImport(
   ctx: Context,
-  { manager, exposeErrors }: RouteParts,
+  { manager, clock, exposeErrors }: RouteParts,
   imports: ImportService,
 ): Promise<void> {
   refuseQuery(ctx);
@@ -39,7 +39,7 @@ export async function startImport(
   if (run === undefined) throw runNotFound();
   const base = basePath(ctx, 2);
   ctx.res.setHeader('Location', `${base}/${run.id}`);
-  sendRun(ctx, 202, { run, view: { base, exposeErrors, withResult: true } });
+  sendRun(ctx, 202, { run, clock, view: { base, exposeErrors, withResult: true } });
 }
 
 /** `GET /process/{id}/failures`: one line of JSON for each item that failed. */

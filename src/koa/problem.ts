@@ -15,6 +15,8 @@ const RETRY_AFTER = '1';
  * the error, and reported: to the logger, or without one as Koa does, by an `error` event of the application.
  */
 export function sendProblem(ctx: Context, thrown: unknown, logger?: Logger): void {
+  // Who has left in the middle of the body is answered by nobody, and what that broke is no fault of the server.
+  if (ctx.req.socket.destroyed && !ctx.req.complete) return;
   const error = toRequestError(thrown);
   if (error.status === 500) report(ctx, thrown, logger);
   if (ctx.headerSent) {

@@ -29,9 +29,13 @@ const readBytes: Middleware = bodyParser({
  * 413 over 1 MiB; 415 not `application/json` (or `+json`) in UTF-8, or packed in an unknown way.
  */
 export async function readJsonBody(ctx: Context): Promise<unknown> {
-  checkContentType(ctx.get('Content-Type'));
+  checkContentType(ctx.req.headers['content-type'] ?? '');
   const read: unknown = ctx.request.body;
-  if (read === undefined) return parseBytes(await unpack(await bytesOf(ctx), ctx.get('Content-Encoding')));
+  if (read === undefined) {
+    const bytes = await bytesOf(ctx);
+    const encoding = ctx.req.headers['content-encoding'];
+    return parseBytes(encoding === undefined ? bytes : await unpack(bytes, encoding));
+  }
   if (Buffer.isBuffer(read)) return parseBytes(read);
   if (typeof read === 'string') return parseText(read);
   if (ctx.request.rawBody === '' || ctx.get('Content-Length') === '0') throw badRequest('The body is empty');

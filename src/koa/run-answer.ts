@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { writeRun, type RunView } from '../http-api/run-json.js';
+import type { Clock } from '../ports/clock.js';
 import type { Run } from '../task/run.js';
 import { isFinal } from '../task/status.js';
 
@@ -33,10 +34,17 @@ export function matches(header: string | undefined, etag: string): boolean {
   return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === opaque);
 }
 
-/** Answers with a run. */
-export function sendRun(ctx: Context, status: number, { run, view }: { run: Run; view: RunView }): void {
+/** A run, how it is shown, and the clock that says how long it still waits. */
+export interface RunAnswer {
+  readonly run: Run;
+  readonly view: RunView;
+  readonly clock: Clock;
+}
+
+/** Answers with a run; while it has not ended, with the time after which another look is worth it. */
+export function sendRun(ctx: Context, status: number, { run, view, clock }: RunAnswer): void {
   sendJson(ctx, status, writeRun(run, view));
-  if (!isFinal(run.status)) ctx.res.setHeader('Retry-After', pauseFor(run));
+  if (!isFinal(run.status)) ctx.res.setHeader('Retry-After', pauseFor(run, clock));
 }
 
 /** Answers with JSON about runs: for this caller only, and never from a cache unasked. */
@@ -48,8 +56,8 @@ export function sendJson(ctx: Context, status: number, json: string): void {
 }
 
 /** In how many seconds another look is worth it: when a run that waits for its time is due, otherwise in one. */
-function pauseFor(run: Run): string {
+function pauseFor(run: Run, clock: Clock): string {
   if (run.dueAt === null || (run.status !== 'scheduled' && run.status !== 'retrying')) return '1';
-  const seconds = Math.ceil((run.dueAt - run.updatedAt) / 1_000);
+  const seconds = Math.ceil((run.dueAt - clock.now()) / 1_000);
   return String(Math.min(MAX_PAUSE_S, Math.max(1, seconds)));
 }

@@ -28,7 +28,7 @@ export async function getRun(ctx: Context, { manager, clock, exposeErrors }: Rou
     ctx.set('Cache-Control', 'private, no-cache');
     ctx.status = 304;
   } else {
-    sendRun(ctx, 200, { run, view: { base: basePath(ctx, 1), exposeErrors, withResult: true } });
+    sendRun(ctx, 200, { run, clock, view: { base: basePath(ctx, 1), exposeErrors, withResult: true } });
   }
 }
 
@@ -88,11 +88,11 @@ export async function cancelRun(ctx: Context, { manager, clock, exposeErrors }: 
     ctx.set('Preference-Applied', `wait=${seconds}`);
   }
   const status = isFinal(run.status) ? 200 : 202;
-  sendRun(ctx, status, { run, view: { base: basePath(ctx, 1), exposeErrors, withResult: true } });
+  sendRun(ctx, status, { run, clock, view: { base: basePath(ctx, 1), exposeErrors, withResult: true } });
 }
 
 /** `POST /process/{id}/redrive`: starts a failed run anew, as another run. */
-export async function redriveRun(ctx: Context, { manager, exposeErrors }: RouteParts): Promise<void> {
+export async function redriveRun(ctx: Context, { manager, clock, exposeErrors }: RouteParts): Promise<void> {
   refuseQuery(ctx);
   const type = ctx.get('Content-Type');
   if (type !== '') checkContentType(type); // it takes no body; a form of another site must not get through
@@ -101,7 +101,7 @@ export async function redriveRun(ctx: Context, { manager, exposeErrors }: RouteP
   if (run === undefined) throw runNotFound();
   const base = basePath(ctx, 2);
   ctx.res.setHeader('Location', `${base}/${run.id}`);
-  sendRun(ctx, 202, { run, view: { base, exposeErrors, withResult: true } });
+  sendRun(ctx, 202, { run, clock, view: { base, exposeErrors, withResult: true } });
 }
 
 /** @throws {RequestError} 404 when there is no such run. */

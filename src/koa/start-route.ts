@@ -30,7 +30,7 @@ export async function startRun(ctx: Context, { manager, clock, exposeErrors }: R
   ctx.res.setHeader('Location', `${base}/${run.id}`);
   if (handle.replayed) ctx.set('Idempotency-Replayed', 'true');
   const finished = seconds !== undefined && isFinal(run.status);
-  sendRun(ctx, finished ? 200 : 202, { run, view: { base, exposeErrors, withResult: true } });
+  sendRun(ctx, finished ? 200 : 202, { run, clock, view: { base, exposeErrors, withResult: true } });
 }
 
 function checkStart(body: unknown): StartRequest {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import Koa from 'koa';
@@ -9,7 +10,7 @@ import type { RunHandle } from '../../src/manager/run-handle.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import { FileTooLargeError } from '../../src/ports/files.js';
 import { raw, serve, type RawAnswer, type TestServer } from './server.js';
-import { TASKS } from './tasks.js';
+import { TASKS, until } from './tasks.js';
 
 const MAX = 200_000;
 
@@ -97,6 +98,25 @@ describe('POST /process/{task}/import', () => {
       const answer = await send(body, 'text/csv', { headers });
       expect([answer.status, (JSON.parse(answer.text) as { code: string }).code]).toEqual([413, 'BODY_TOO_LARGE']);
     }
+  });
+
+  it('whose client leaves in the middle starts nothing and is no fault of the server', async () => {
+    const reported: unknown[] = [];
+    const app = new Koa();
+    app.on('error', (error: Error) => reported.push(error.message));
+    await server.close();
+    await start(app);
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(
+      'POST /process/echo/import HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 99\r\n\r\na,b',
+    );
+    await until(() => server.inFlight === 1);
+    socket.destroy();
+    await until(() => server.inFlight === 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(got).toEqual([]);
+    expect(reported.filter((message) => message === 'aborted')).toEqual([]);
   });
 
   it('is refused while the manager closes', async () => {

@@ -75,6 +75,12 @@ describe('POST /process', () => {
     });
   });
 
+  it('says of a run that waits for its time when to look again, a minute at most', async () => {
+    const soon = await post({ task: 'echo', delayMs: 20_000 });
+    expect(['19', '20']).toContain(soon.headers.get('retry-after'));
+    expect((await post({ task: 'echo', delayMs: 86_400_000 })).headers.get('retry-after')).toBe('60');
+  });
+
   it('shows every member of the contract and no other', async () => {
     expect(Object.keys(await json(post({ task: 'echo', input: 'secret' })))).toEqual([
       ...['id', 'kind', 'task', 'queue', 'status', 'progress', 'attempt', 'maxAttempts', 'priority', 'tags'],
