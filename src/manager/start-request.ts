@@ -103,7 +103,9 @@ export function checkAdHocOptions(options: AdHocOptions | undefined): void {
  * @throws {TypeError} when the reason is no text; @throws {RangeError} when it is longer than 500 characters.
  */
 export function cancelRequest(request: string | CancelRequest | undefined): CancelledRequest {
-  const { reason = null, by = 'caller' } = typeof request === 'string' ? { reason: request } : (request ?? {});
+  const asked: CancelRequest = typeof request === 'string' ? { reason: request } : (request ?? {});
+  checkOptions("cancel's request", asked, ['reason', 'by']);
+  const { reason = null, by = 'caller' } = asked;
   if (reason !== null) checkText('reason', reason);
   checkText('by', by);
   return { reason, by };
