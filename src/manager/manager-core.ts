@@ -153,12 +153,12 @@ export class ManagerCore implements HandleSource {
   async #close(graceMs: number): Promise<CloseReport> {
     await this.open();
     const { clock } = this.options;
-    const { backend, atWork, tally, timers, slots } = this.#tools;
+    const { backend, atWork, timers, slots } = this.#tools;
     const worker = this.#worker;
     const report =
       worker === undefined
         ? { completed: 0, interrupted: 0, waiting: 0, abandoned: 0 }
-        : await shutDown({ backend, worker, clock, atWork, tally }, graceMs);
+        : await shutDown({ backend, worker, clock, atWork, slots }, graceMs);
     this.#hub.end();
     timers.clear();
     slots.close();

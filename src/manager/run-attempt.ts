@@ -99,7 +99,7 @@ export class RunAttempt extends Attempt implements Holder {
   }
 
   protected override onForced(end: ForcedEnd, error: TimeLimitError | undefined): void {
-    this.#tools.tally.abandoned += 1;
+    if (this.#holdsSlot) this.#tools.tally.abandoned += 1;
     this.#tools.logger?.warn(
       { runId: this.#run.id, task: this.#run.task, attempt: this.#run.attempt },
       `A handler does not stop (${end}); its run goes on without it, its slot stays taken`,
@@ -108,7 +108,7 @@ export class RunAttempt extends Attempt implements Holder {
   }
 
   protected override onLate(): void {
-    this.#tools.tally.abandoned -= 1;
+    if (this.#holdsSlot) this.#tools.tally.abandoned -= 1;
     this.#tools.tally.dropped += 1;
     void this.#catch(() => this.#tools.backend.release(this.#lease));
     this.#leave();

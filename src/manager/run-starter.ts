@@ -7,6 +7,7 @@ import { type HandleSource, RunHandle } from './run-handle.js';
 import { RunIds } from './run-id.js';
 import { type Start, startRequest, type StartRequest } from './start-request.js';
 import type { TaskRegistry } from './task-registry.js';
+import { Turns } from './turns.js';
 import { waitUntilFree } from './wait-until-free.js';
 
 /** What a {@link RunStarter} asks its manager for. */
@@ -21,6 +22,7 @@ export interface StartSource extends HandleSource {
 export class RunStarter {
   readonly #source: StartSource;
   readonly #ids: RunIds;
+  readonly #turns = new Turns();
 
   constructor(source: StartSource) {
     this.#source = source;
@@ -45,7 +47,7 @@ export class RunStarter {
 
   #accept(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
     this.#source.refuseIfClosing();
-    if (request.ifActive === 'replace') return this.#replace(start, request.run);
+    if (request.ifActive === 'replace') return this.#replaceInTurn(start, request.run);
     const accepted = this.#source.backend.accept(request.run, request.ifActive);
     return accepted instanceof Promise
       ? accepted.then((each) => this.#accepted(start, each))
@@ -57,10 +59,16 @@ export class RunStarter {
     return new RunHandle(this.#source, accepted.run.id, accepted);
   }
 
-  /** Cancels whatever holds the id until it is free, at most `graceMs`. */
-  async #replace(start: Start, run: StartRequest['run']): Promise<RunHandle<unknown>> {
+  /** Of several that race for one id, the last one asked for is the one that stays. */
+  #replaceInTurn(start: Start, run: StartRequest['run']): Promise<RunHandle<unknown>> {
     const { clock, graceMs } = this.#source.options;
     const deadline = clock.monotonic() + graceMs;
+    return this.#turns.take(run.id, () => this.#replace(start, run, deadline));
+  }
+
+  /** Cancels whatever holds the id until it is free, or the deadline has passed. */
+  async #replace(start: Start, run: StartRequest['run'], deadline: number): Promise<RunHandle<unknown>> {
+    const { clock } = this.#source.options;
     for (;;) {
       try {
         return await this.#accept(start, { run, ifActive: 'error' });

@@ -2,7 +2,7 @@ import type { Backend, Worker } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
 import { isFinal } from '../task/status.js';
 import type { CloseReport } from './manager-options.js';
-import type { RunAttempt, Tally } from './run-attempt.js';
+import type { RunAttempt } from './run-attempt.js';
 
 /** How long aborted handlers have to tidy up before they are left behind. */
 const TIDY_UP_MS = 250;
@@ -13,7 +13,8 @@ export interface ShutdownParts {
   readonly worker: Worker;
   readonly clock: Clock;
   readonly atWork: Iterable<RunAttempt>;
-  readonly tally: Tally;
+  /** How many handlers hold a slot, those of import items too. */
+  readonly slots: { readonly atWork: number };
 }
 
 /**
@@ -21,7 +22,7 @@ export interface ShutdownParts {
  * tidy up; what is still at work then is left behind.
  */
 export async function shutDown(
-  { backend, worker, clock, atWork, tally }: ShutdownParts,
+  { backend, worker, clock, atWork, slots }: ShutdownParts,
   graceMs: number,
 ): Promise<CloseReport> {
   worker.stop();
@@ -38,7 +39,7 @@ export async function shutDown(
   const completed = running.filter((attempt) => isFinal(attempt.run.status) && !interrupted.has(attempt)).length;
   // Attempts that failed in the meantime have left runs that wait for another one; they count here and nowhere else.
   waiting += await backend.retire();
-  return { completed, interrupted: interrupted.size, waiting, abandoned: tally.abandoned };
+  return { completed, interrupted: interrupted.size, waiting, abandoned: slots.atWork };
 }
 
 /** Waits until every one of these attempts has ended, at most `timeoutMs`. */

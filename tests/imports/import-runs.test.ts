@@ -368,6 +368,19 @@ describe('close', () => {
     expect(await run.settled()).toMatchObject({ status: 'failed', error: { code: 'RUN_INTERRUPTED' } });
   });
 
+  it('counts items that ignore their signal as left behind', async () => {
+    set();
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    handler = () => gate;
+    await start(numbers(10));
+    await until(async () => (await manager.counts()).atWork === 5);
+    expect(await manager.close({ graceMs: 0 })).toMatchObject({ interrupted: 1, abandoned: 5 });
+    release();
+    await until(async () => (await manager.counts()).atWork === 0);
+    expect(await manager.counts()).toMatchObject({ abandoned: 0 });
+  });
+
   it('refuses imports from then on', async () => {
     set();
     await manager.close();
