@@ -1,0 +1,106 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { TaskContext } from '../../src/task/task-context.js';
+import { settle } from '../fake-clock.js';
+import { aborted, codeOf, Gate, hang, newManager } from './workbench.js';
+
+describe('ifActive', () => {
+  describe("'return'", () => {
+    it('gives the run that is active, and the second function never runs', async () => {
+      const { manager } = newManager();
+      const gate = new Gate();
+      await manager.start('a', () => gate.promise);
+      const second = jest.fn();
+      const run = await manager.start('a', second, { ifActive: 'return' });
+      expect(run.replayed).toBe(true);
+      gate.open('first');
+      expect(await run.result()).toBe('first');
+      expect(second).not.toHaveBeenCalled();
+    });
+
+    it('starts where nothing is active', async () => {
+      const { manager } = newManager();
+      await (await manager.start('a', () => 'old')).settled();
+      const run = await manager.start('a', () => 'new', { ifActive: 'return' });
+      expect([run.replayed, await run.result()]).toEqual([false, 'new']);
+    });
+  });
+
+  describe("'replace'", () => {
+    it('cancels a waiting run and takes its place at once', async () => {
+      const { manager } = newManager();
+      const first = jest.fn();
+      const old = await manager.start('a', first, { delayMs: 1_000 });
+      const run = await manager.start('a', () => 'new', { ifActive: 'replace' });
+      expect(await old.settled()).toMatchObject({ status: 'cancelled', cancelReason: 'replaced' });
+      expect(await run.result()).toBe('new');
+      expect(first).not.toHaveBeenCalled();
+    });
+
+    it('waits until a running handler has settled', async () => {
+      const { manager } = newManager();
+      const log: string[] = [];
+      await manager.start('a', async (ctx) => {
+        await aborted(ctx.signal).catch(() => undefined);
+        await settle();
+        log.push('old has left');
+      });
+      await settle();
+      const run = await manager.start('a', () => void log.push('new begins'), { ifActive: 'replace' });
+      await run.settled();
+      expect(log).toEqual(['old has left', 'new begins']);
+    });
+
+    it('gives up after graceMs where the old handler does not stop', async () => {
+      const { manager, clock } = newManager({ graceMs: 1_000 });
+      const gate = new Gate();
+      await manager.start('a', () => gate.promise);
+      await settle();
+      const second = jest.fn();
+      const started = manager.start('a', second, { ifActive: 'replace' });
+      started.catch(() => undefined);
+      await clock.run(999);
+      expect((await manager.get('a'))?.status).toBe('cancelling');
+      await clock.run(1);
+      await expect(started).rejects.toMatchObject({ code: 'RUN_CONFLICT', details: { abandoned: true } });
+      gate.open(undefined);
+      await clock.run(10_000);
+      expect(second).not.toHaveBeenCalled();
+      expect(clock.pendingRefed).toBe(0);
+    });
+
+    it('raced by others leaves one run: each replaces the one before, the last stays', async () => {
+      const { manager, clock } = newManager();
+      const began: number[] = [];
+      let atWork = 0;
+      let most = 0;
+      const handler = (n: number) => async (ctx: TaskContext) => {
+        began.push(n);
+        most = Math.max(most, (atWork += 1));
+        await aborted(ctx.signal).catch(() => undefined);
+        atWork -= 1;
+      };
+      await manager.start('a', handler(0));
+      await clock.run(0);
+      const replacing = [1, 2, 3].map((n) => manager.start('a', handler(n), { ifActive: 'replace' }));
+      const runs = await Promise.all(replacing);
+      await clock.run(0);
+      expect(most).toBe(1);
+      const ends = await Promise.all(runs.map(async (run) => (await run.snapshot())?.status));
+      expect(ends).toEqual(['cancelled', 'cancelled', 'running']);
+      expect([atWork, began.at(-1)]).toEqual([1, 3]);
+    });
+
+    it('is refused by a manager that closes meanwhile', async () => {
+      const { manager, clock } = newManager();
+      await manager.start('a', hang);
+      await settle();
+      const second = jest.fn();
+      const started = codeOf(manager.start('a', second, { ifActive: 'replace' }));
+      const closing = manager.close({ graceMs: 0 });
+      await clock.run(20_000);
+      await closing;
+      expect(await started).toBe('MANAGER_CLOSED');
+      expect(second).not.toHaveBeenCalled();
+    });
+  });
+});
