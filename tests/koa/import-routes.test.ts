@@ -28,7 +28,7 @@ const imports: ImportService = {
   start: async (task, { format, body }) => {
     const hash = createHash('sha256');
     let bytes = 0;
-    for await (const chunk of body) {
+    for await (const chunk of body.iterator({ destroyOnReturn: false })) {
       bytes += (chunk as Buffer).length;
       if (bytes > MAX) throw new FileTooLargeError(MAX);
       hash.update(chunk as Buffer);

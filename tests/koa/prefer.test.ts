@@ -32,6 +32,6 @@ describe('parsePreferWait', () => {
     for (const header of ['"\\'.repeat(8_000), '"'.repeat(15_000), ' '.repeat(15_000), `wait=${'1'.repeat(15_000)}`]) {
       parsePreferWait(header);
     }
-    expect(performance.now() - begun).toBeLessThan(100);
+    expect(performance.now() - begun).toBeLessThan(1_000);
   });
 });

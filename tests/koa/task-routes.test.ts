@@ -179,7 +179,7 @@ describe('POST /process', () => {
       const tags = Array.from({ length: 400_000 }, () => 1);
       const begun = performance.now();
       expect((await json(post({ task: 'echo', tags })))['errors']).toHaveLength(1);
-      expect(performance.now() - begun).toBeLessThan(1_500);
+      expect(performance.now() - begun).toBeLessThan(5_000);
     });
 
     it('with an active id is a conflict', async () => {
@@ -578,6 +578,21 @@ describe('in an application of somebody else', () => {
     const answer = await post({ task: 'endless', id: 'm1' }, {}, '/mounted');
     expect(answer.headers.get('location')).toBe('/mounted/m1');
     expect(await json(get('/mounted/m1'))).toMatchObject({ links: { events: '/mounted/m1/events' } });
+  });
+
+  it('links never lead to another host, whatever the host makes of double slashes', async () => {
+    const app = new Koa().use((ctx, next) => {
+      ctx.path = ctx.path.replaceAll(/\/+/g, '/');
+      return next();
+    });
+    await embed(withRoutes(routes({ prefix: '/:tenant' }), app));
+    const answer = await raw(server, {
+      method: 'POST',
+      path: '//evil.test',
+      headers: { 'content-type': 'application/json' },
+      body: '{"task":"echo","id":"x"}',
+    });
+    expect(answer.headers.location).toBe('/evil.test/x');
   });
 
   it('a body that their parser has read is taken as it is', async () => {
