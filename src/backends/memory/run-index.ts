@@ -40,7 +40,13 @@ export class RunIndex {
     if (this.#removed > SWEEP_FROM + this.#log.length / 3) this.#sweep();
   }
 
+  /** Runs mostly go in the order in which they came, so that nothing but the front has to be looked at. */
   #sweep(): void {
+    const before = this.#log.length;
+    this.#log = fromFirstKept(this.#log);
+    this.#made = fromFirstKept(this.#made);
+    this.#removed -= before - this.#log.length;
+    if (this.#removed <= SWEEP_FROM) return;
     this.#log = this.#log.filter((record) => record.kept);
     this.#made = this.#made.filter((record) => record.kept);
     this.#removed = 0;
@@ -77,6 +83,11 @@ export class RunIndex {
     const last = this.#log[at];
     return at === 0 || last === undefined ? { items } : { items, nextCursor: last.ordinal.toString(36) };
   }
+}
+
+function fromFirstKept(records: readonly RunRecord[]): RunRecord[] {
+  const first = records.findIndex((record) => record.kept);
+  return first === -1 ? [] : records.slice(first);
 }
 
 /** Where the first record stands that fits, in a list where all that fit come last. */
