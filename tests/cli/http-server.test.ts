@@ -1,0 +1,147 @@
+import { Agent, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { HttpServer } from '../../src/cli/http-server.js';
+import { FakeClock } from '../fake-clock.js';
+import { until } from '../until.js';
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+let clock: FakeClock;
+let server: HttpServer;
+let port: number;
+let answers: ServerResponse[];
+let agent: Agent;
+let sockets: Socket[];
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  answers = [];
+  sockets = [];
+  agent = new Agent({ keepAlive: true });
+  server = new HttpServer((req, res) => {
+    if (req.url === '/at-once') res.end('done');
+    else answers.push(res);
+  }, SILENT);
+  port = await server.listen('127.0.0.1', 0);
+});
+
+afterEach(async () => {
+  agent.destroy();
+  for (const socket of sockets) socket.destroy();
+  for (const answer of answers) answer.destroy();
+  await server.close({ answerMs: 0, clock });
+});
+
+/** Asks, on a connection that is kept. */
+function ask(path: string): Promise<IncomingMessage & { text: Promise<string> }> {
+  return new Promise((resolve, reject) => {
+    get({ port, host: '127.0.0.1', path, agent }, (answer) => {
+      let text = '';
+      answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      const whole = new Promise<string>((end) => answer.once('close', () => end(text)));
+      resolve(Object.assign(answer, { text: whole }));
+    }).on('error', reject);
+  });
+}
+
+/** A bare connection, and what has come on it until the server ended it. */
+function open(): { socket: Socket; ended: Promise<string> } {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  sockets.push(socket);
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { socket, ended: new Promise((resolve) => socket.once('close', () => resolve(text))) };
+}
+
+async function inFlight(): Promise<ServerResponse> {
+  await until(() => answers.length > 0);
+  const [answer] = answers;
+  if (answer === undefined) throw new Error('nothing came');
+  return answer;
+}
+
+describe('a server that leaves', () => {
+  it('takes new requests as before, and ends their connections', async () => {
+    expect((await ask('/at-once')).headers.connection).toBe('keep-alive');
+    server.leave();
+    const answer = await ask('/at-once');
+    expect([answer.statusCode, answer.headers.connection, await answer.text]).toEqual([200, 'close', 'done']);
+  });
+});
+
+describe('a server that closes', () => {
+  it('listens no longer', async () => {
+    await server.close({ answerMs: 1_000, clock });
+    await expect(ask('/at-once')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('does not wait for connections that are kept for later', async () => {
+    await (
+      await ask('/at-once')
+    ).text;
+    await server.close({ answerMs: 1_000, clock });
+  });
+
+  it('lets an answer under way end, on a connection that was kept', async () => {
+    const asked = ask('/later');
+    const answer = await inFlight();
+    const closed = server.close({ answerMs: 1_000, clock });
+    answer.end('whole');
+    expect(await (await asked).text).toBe('whole');
+    await closed;
+  });
+
+  it('cuts off what has not ended in time, and what never was a request', async () => {
+    const { socket, ended } = open();
+    socket.write('GET /later HTTP/1.1\r\nHost: x\r\n\r\n');
+    await inFlight();
+    const silent = open();
+    await new Promise((resolve) => silent.socket.once('connect', resolve));
+    const closed = server.close({ answerMs: 1_000, clock });
+    clock.advance(1_000);
+    await closed;
+    expect([await ended, await silent.ended]).toEqual(['', '']);
+  });
+});
+
+describe('what is no HTTP', () => {
+  it('is answered with a problem', async () => {
+    const { socket, ended } = open();
+    socket.write('garbage\r\n\r\n');
+    const [head = '', body = ''] = (await ended).split('\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(head).toContain('Content-Type: application/problem+json');
+    expect(head).toContain(`Content-Length: ${body.length}`);
+    expect(JSON.parse(body)).toEqual({
+      type: 'about:blank',
+      title: 'Bad Request',
+      status: 400,
+      detail: 'This is no HTTP request',
+      code: 'BAD_REQUEST',
+    });
+  });
+
+  it('says which limit it has passed', async () => {
+    const { socket, ended } = open();
+    socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(17_000)}\r\n\r\n`);
+    expect(await ended).toMatch(/^HTTP\/1\.1 431 .*"detail":"The headers must be at most 16384 bytes"/s);
+  });
+
+  it('does not spoil an answer that has begun on the same connection', async () => {
+    const { socket, ended } = open();
+    socket.write('GET /later HTTP/1.1\r\nHost: x\r\n\r\n');
+    const answer = await inFlight();
+    answer.write('begun');
+    socket.write('garbage\r\n\r\n');
+    expect((await ended).match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+
+  it('is answered after an answer that has ended', async () => {
+    const { socket, ended } = open();
+    socket.write('GET /at-once HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((resolve) => socket.once('data', resolve));
+    socket.write('garbage\r\n\r\n');
+    expect(await ended).toMatch(/HTTP\/1\.1 200 .*HTTP\/1\.1 400 /s);
+  });
+});
