@@ -89,7 +89,7 @@ export class TaskManager implements AsyncDisposable {
 
   /**
    * Starts a run of a task. It is accepted when the promise resolves; its handler is called when it is due and a slot is
-   * free, never before the present turn of the event loop is over.
+   * free, never within this call: code that does not await meanwhile can still cancel it.
    *
    * @throws {TaskError} INPUT_INVALID when the schema refuses the input (`details.issues`); RUN_CONFLICT when the id is
    * active; KEY_REUSED when the idempotency key was used for something else; QUEUE_FULL when `queueLimit` runs wait;
