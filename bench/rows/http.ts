@@ -1,0 +1,72 @@
+import { runChild, startServer, type ServerChild } from '../child.js';
+import type { Measuring, Row, Side } from '../row.js';
+
+/** What `children/http-load.ts` prints. */
+interface Load {
+  readonly perSecond: number;
+  readonly p99: number;
+}
+
+type Request = 'start' | 'read';
+
+/** Both servers, each in a process of its own; idle ones cost nothing. Opened by the first row that asks, warmed up. */
+class Servers {
+  readonly #servers: Partial<Record<Side, ServerChild>> = {};
+
+  async open({ quick }: Measuring): Promise<void> {
+    for (const side of ['ours', 'peer'] as const) {
+      this.#servers[side] = await startServer(`http-${side}`);
+      for (const request of ['start', 'read'] as const) await this.load(side, request, quick ? 1 : 4);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#servers).map((server) => server.stop()));
+  }
+
+  load(side: Side, request: Request, seconds: number): Promise<Load> {
+    const server = this.#servers[side];
+    if (server === undefined) throw new Error('the servers are not open');
+    return runChild<Load>('http-load', server.url, side === 'ours' ? request : 'start', seconds);
+  }
+}
+
+/**
+ * 20 connections of one client process ask as fast as they are answered, for 5 s at a time, ours and the peer in turn.
+ * Ours: `taskRoutes` with a task that does nothing, validated by zod. The peer: a bare Koa with router, bodyparser and
+ * zod that answers with what it was sent. Each row has fresh servers, warmed up for 4 s with each request.
+ */
+function httpRow(row: Pick<Row, 'name' | 'title' | 'unit' | 'target'>, request: Request, what: keyof Load): Row {
+  const servers = new Servers();
+  return {
+    ...row,
+    pairs: 5,
+    peer: true,
+    open: (measuring) => servers.open(measuring),
+    close: () => servers.close(),
+    measure: async (side, { quick }) => (await servers.load(side, request, quick ? 1 : 5))[what],
+  };
+}
+
+export const httpRows: readonly Row[] = [
+  httpRow(
+    { name: 'http-start', title: 'POST /process vs bare echo', unit: 'req/s', target: { of: 'ratio', least: 0.9 } },
+    'start',
+    'perSecond',
+  ),
+  httpRow(
+    { name: 'http-p99', title: 'POST /process vs bare echo, p99', unit: 'ms', target: { of: 'ratio', most: 1.5 } },
+    'start',
+    'p99',
+  ),
+  httpRow(
+    {
+      name: 'http-read',
+      title: 'GET /process/{id} vs bare echo (POST)',
+      unit: 'req/s',
+      target: { of: 'ratio', least: 1 },
+    },
+    'read',
+    'perSecond',
+  ),
+];
