@@ -1,0 +1,81 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from '@jest/globals';
+import { defineTask } from '../../src/task/task.js';
+import { settle } from '../fake-clock.js';
+import { Gate, newManager } from './workbench.js';
+
+const fails = () => Promise.reject(new Error('no'));
+const HOUR = 3_600_000;
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
+
+describe('retention', () => {
+  it('keeps completed and cancelled runs for an hour, failed ones for seven days, unless told otherwise', async () => {
+    const { manager, clock } = newManager();
+    await manager.start('failed', fails);
+    await manager.start('completed', () => 1);
+    await manager.start('cancelled', () => 1, { delayMs: 1 });
+    await manager.cancel('cancelled');
+    await clock.run(HOUR - 1);
+    expect((await manager.list()).items).toHaveLength(3);
+    await clock.run(1);
+    expect((await manager.list()).items.map(({ id }) => id)).toEqual(['failed']);
+    await clock.run(7 * 24 * HOUR - HOUR - 1);
+    expect((await manager.list()).items).toHaveLength(1);
+    await clock.run(1);
+    expect((await manager.list()).items).toEqual([]);
+    expect((await manager.counts()).total).toMatchObject({ completed: 0, failed: 0, cancelled: 0 });
+  });
+
+  it('keeps so many of each, the newest', async () => {
+    const { manager, clock } = newManager({ retention: { maxFinished: 3, maxFailed: 1 } });
+    for (let n = 0; n < 6; n += 1) await (await manager.start(`ok-${n}`, () => 1)).settled();
+    for (let n = 0; n < 3; n += 1) await (await manager.start(`bad-${n}`, fails)).settled();
+    await clock.run(0);
+    expect((await manager.list()).items.map(({ id }) => id)).toEqual(['bad-2', 'ok-5', 'ok-4', 'ok-3']);
+  });
+
+  it('never takes a run that has not ended, nor one whose handler is at work', async () => {
+    const { manager, clock } = newManager({ graceMs: 10, retention: { maxFinished: 0, keepResultMs: 0 } });
+    const gate = new Gate();
+    await manager.start('stuck', () => gate.promise);
+    await manager.start('waits', () => 1, { delayMs: 100_000 });
+    await clock.run(0);
+    await manager.cancel('stuck');
+    await clock.run(50_000);
+    expect((await manager.list()).items.map(({ id, abandoned }) => [id, abandoned])).toEqual([
+      ['waits', false],
+      ['stuck', true],
+    ]);
+    gate.open(undefined);
+    await clock.run(0);
+    expect((await manager.list()).items.map(({ id }) => id)).toEqual(['waits']);
+  });
+
+  it('never keeps the process up', async () => {
+    const { manager, clock } = newManager();
+    await (await manager.start('a', () => 1, { idempotencyKey: 'k' })).settled();
+    await (await manager.start('b', fails)).settled();
+    expect(clock.pending).toBeGreaterThan(0);
+    expect(clock.pendingRefed).toBe(0);
+  });
+
+  it('keeps memory flat: what is forgotten is gone', async () => {
+    const { manager } = newManager({ retention: { maxFinished: 100 } });
+    const task = defineTask({ name: 't', handler: () => ({ big: 'x'.repeat(1_000) }) });
+    const watched = new WeakRef((await (await manager.start(task)).settled()).result as object);
+    for (let n = 0; n < 5_000; n += 1) await manager.start(task);
+    expect((await manager.list({ limit: 200 })).items).toHaveLength(100);
+    await settle();
+    collectGarbage();
+    expect(watched.deref()).toBeUndefined();
+  });
+
+  it.each([{ keepResultMs: -1 }, { maxFinished: 1.5 }, { maxFailed: NaN }, { keep: 1 }])('refuses %j', (retention) => {
+    expect(() => newManager({ retention })).toThrow();
+  });
+});
