@@ -38,12 +38,19 @@ export class KeyRing {
     const entry = this.#keys.get(keyOf(owner, claim.key));
     if (entry === undefined) {
       if (this.#keys.size < this.#max) return undefined;
-      throw new TaskError('QUEUE_FULL', `No more than ${this.#max} idempotency keys can be kept; start without one, or try again later`);
+      throw new TaskError(
+        'QUEUE_FULL',
+        `No more than ${this.#max} idempotency keys can be kept; start without one, or try again later`,
+      );
     }
     if (entry.fingerprint === claim.fingerprint) return entry.record;
-    throw new TaskError('KEY_REUSED', 'This idempotency key was used before with another task, input or options; use a new key', {
-      details: { runId: entry.record.id },
-    });
+    throw new TaskError(
+      'KEY_REUSED',
+      'This idempotency key was used before with another task, input or options; use a new key',
+      {
+        details: { runId: entry.record.id },
+      },
+    );
   }
 
   claim(owner: string | null, claim: IdempotencyClaim, record: RunRecord): void {

@@ -55,14 +55,15 @@ class MemoryBackend implements Backend {
     if (known !== undefined) return { run: known, replayed: true };
     const namesake = run.idIsNew ? undefined : index.get(run.id);
     if (namesake?.active) {
-      if (ifActive === 'return' && !isFinal(namesake.status)) return { run: namesake, replayed: true };
+      if (ifActive === 'return') return { run: namesake, replayed: true };
       throw conflict(namesake);
     }
     return { run: this.#add(run, namesake), replayed: false };
   }
 
   redrive(failed: RunRecord, run: NewRun): Accepted {
-    if (failed.status !== 'failed') throw new TaskError('RUN_CONFLICT', `Only failed runs can be redriven; run ${failed.id} is ${failed.status}`);
+    if (failed.status !== 'failed')
+      throw new TaskError('RUN_CONFLICT', `Only failed runs can be redriven; run ${failed.id} is ${failed.status}`);
     if (failed.redrivenBy !== null) {
       throw new TaskError('RUN_CONFLICT', `Run ${failed.id} was redriven before, as ${failed.redrivenBy}`, {
         details: { redrivenBy: failed.redrivenBy },
