@@ -19,30 +19,36 @@ const durationSchema = z.number().min(0).max(MAX_DURATION_MS);
 const tagsSchema = z.array(z.unknown()).max(MAX_TAGS).pipe(z.array(tagSchema));
 
 /** The body of `POST /process`. Unknown members are refused. */
-export const startRequestSchema = z
-  .strictObject({
-    /** Which task to run. */
-    task: nameSchema,
-    /** What the task takes; its own schema says what that is. */
-    input: z.unknown().exactOptional(),
-    /** The run's id; made by the server unless given. */
-    id: nameSchema.exactOptional(),
-    /** -1000 to 1000; higher goes first. */
-    priority: z.int().min(-MAX_PRIORITY).max(MAX_PRIORITY).exactOptional(),
-    /** Milliseconds until it may begin: 0 to ten years. */
-    delayMs: durationSchema.exactOptional(),
-    /** Fails with `QUEUE_EXPIRED` unless it has begun this many milliseconds after its start: 1 to ten years. */
-    expiresInMs: durationSchema.min(1).exactOptional(),
-    /** At most 16. */
-    tags: tagsSchema.exactOptional(),
-  })
-  .refine(({ delayMs = 0, expiresInMs = Infinity }) => expiresInMs > delayMs, {
-    path: ['expiresInMs'],
-    error: 'Expected more than delayMs: the run would expire before it is due',
-  });
+export const startRequestSchema = z.strictObject({
+  /** Which task to run. */
+  task: nameSchema,
+  /** What the task takes; its own schema says what that is. */
+  input: z.unknown().optional(),
+  /** The run's id; made by the server unless given. */
+  id: nameSchema.optional(),
+  /** -1000 to 1000; higher goes first. */
+  priority: z.int().min(-MAX_PRIORITY).max(MAX_PRIORITY).optional(),
+  /** Milliseconds until it may begin: 0 to ten years. */
+  delayMs: durationSchema.optional(),
+  /**
+   * Fails with `QUEUE_EXPIRED` unless it has begun this many milliseconds after its start: 1 to ten years, and more
+   * than `delayMs`.
+   */
+  expiresInMs: durationSchema.min(1).optional(),
+  /** At most 16. */
+  tags: tagsSchema.optional(),
+});
 
-/** What `POST /process` takes. */
-export type StartRequest = z.infer<typeof startRequestSchema>;
+/** What `POST /process` takes. A member that is there has a value: JSON knows no undefined. */
+export interface StartRequest {
+  readonly task: string;
+  readonly input?: unknown;
+  readonly id?: string;
+  readonly priority?: number;
+  readonly delayMs?: number;
+  readonly expiresInMs?: number;
+  readonly tags?: readonly string[];
+}
 
 /** What {@link parseStartRequest} found. */
 export type ParsedStart =
@@ -52,8 +58,16 @@ export type ParsedStart =
 /** Checks the body of `POST /process`. The errors are at most 20, and hold nothing of the body but names of members. */
 export function parseStartRequest(body: unknown): ParsedStart {
   const parsed = startRequestSchema.safeParse(body);
-  if (parsed.success) return { ok: true, request: parsed.data };
+  if (parsed.success) return checkExpiry(parsed.data as StartRequest);
   return { ok: false, errors: describeIssues(parsed.error.issues.flatMap(pointAtUnknown)) };
+}
+
+/** Not a refinement of the schema: that would be asked, at a price, of every start. */
+function checkExpiry(request: StartRequest): ParsedStart {
+  const { delayMs = 0, expiresInMs } = request;
+  if (expiresInMs === undefined || expiresInMs > delayMs) return { ok: true, request };
+  const detail = 'Expected more than delayMs: the run would expire before it is due';
+  return { ok: false, errors: [{ pointer: '/expiresInMs', detail }] };
 }
 
 /** zod reports unknown members at the object that holds them; a pointer should lead to the member. */
