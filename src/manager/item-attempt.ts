@@ -35,6 +35,11 @@ export interface ItemEnd {
  */
 export async function callItem(call: ItemCall, tools: RunAttemptTools): Promise<ItemEnd> {
   await tools.slots.acquire(call.task, call.signal);
+  if (call.signal.aborted) {
+    // Cancelled in the turn in which it got its slot: a cancelled item that waited never begins.
+    tools.slots.give(call.task);
+    call.signal.throwIfAborted();
+  }
   return new ItemAttempt(call, tools).run();
 }
 
