@@ -37,10 +37,10 @@ export interface Program {
 export function programs(
   after: typeof afterEach = afterEach,
 ): (command: string, args: readonly string[], options: ProgramOptions) => Program {
-  const started: Program[] = [];
+  const started: ChildProgram[] = [];
   after(async () => {
     for (const program of started.splice(0)) {
-      program.kill('SIGKILL');
+      program.end();
       await program.ended;
     }
   });
@@ -49,6 +49,7 @@ export function programs(
       cwd,
       env: { ...cleanEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // a group of its own, so that what it starts can be ended with it
     });
     const program = new ChildProgram(child);
     started.push(program);
@@ -119,6 +120,15 @@ class ChildProgram implements Program {
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** Ends it and whatever it has started, also what has outlived it. */
+  end(): void {
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch {
+      // All of them have ended.
+    }
   }
 
   prints(pattern: RegExp): Promise<string> {
