@@ -148,25 +148,30 @@ export class RunAttempt extends Attempt implements Holder {
 
   #report(outcome: Outcome, held: boolean): void | Promise<void> {
     this.#meter?.flush();
-    return this.#catch(() => this.#tools.backend.settle(this.#lease, outcome, held));
-  }
-
-  /** A backend that fails must not leave the slot taken for ever. */
-  #catch(call: () => unknown): void | Promise<void> {
     try {
-      const answer = call();
-      if (answer instanceof Promise) return this.#recordedLater(answer);
-      this.#recorded(answer);
+      return this.#told(this.#tools.backend.settle(this.#lease, outcome, held));
     } catch (error) {
       this.#notRecorded(error);
     }
   }
 
-  #recordedLater(answer: Promise<unknown>): Promise<void> {
-    return answer.then(
-      (recorded) => this.#recorded(recorded),
-      (error: unknown) => this.#notRecorded(error),
-    );
+  /** A backend that fails must not leave the slot taken for ever. */
+  #catch(call: () => unknown): void | Promise<void> {
+    try {
+      return this.#told(call());
+    } catch (error) {
+      this.#notRecorded(error);
+    }
+  }
+
+  #told(answer: unknown): void | Promise<void> {
+    if (answer instanceof Promise) {
+      return answer.then(
+        (recorded) => this.#recorded(recorded),
+        (error: unknown) => this.#notRecorded(error),
+      );
+    }
+    this.#recorded(answer);
   }
 
   #notRecorded(error: unknown): void {

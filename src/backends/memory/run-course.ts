@@ -1,7 +1,7 @@
 import type { BackendEnvironment, NewRun, Outcome } from '../../ports/backend.js';
 import { TaskError } from '../../task/errors.js';
 import { MAX_FAILURES, type CancelledRequest, type Progress, type RunError } from '../../task/run.js';
-import type { LogLine } from '../../task/run-event.js';
+import type { LogLine, RunChange } from '../../task/run-event.js';
 import { isFinal, isWaiting } from '../../task/status.js';
 import { KeepAlive } from '../../timing/keep-alive.js';
 import { TimerQueue } from '../../timing/timer-queue.js';
@@ -182,7 +182,7 @@ export class RunCourse {
     const { rare } = record;
     if (rare !== null) this.#stopTimers(rare);
     if (rare !== null && record.lease !== null) rare.abandoned = true;
-    this.#life.move(record, status, () => lastChange(record, status));
+    this.#life.move(record, status, lastChange);
     // A failed run can be redriven and needs its input for that; no other run does.
     if (status !== 'failed') record.input = undefined;
     if (this.#life.live === 0) this.#keepAlive.letGo();
@@ -208,12 +208,12 @@ function isCurrent(lease: MemoryLease): boolean {
   return lease.run.lease === lease && !lease.held && !isFinal(lease.run.status);
 }
 
-function lastChange(record: RunRecord, status: 'completed' | 'failed' | 'cancelled') {
+function lastChange(record: RunRecord): RunChange {
+  const { status } = record;
   const abandoned = record.rare?.abandoned ?? false;
   const error = record.rare?.error;
-  if (status === 'completed') return { type: 'run:completed' } as const;
-  if (status === 'cancelled')
-    return { type: 'run:cancelled', reason: record.rare?.cancel?.reason ?? null, abandoned } as const;
+  if (status === 'completed') return { type: 'run:completed' };
+  if (status === 'cancelled') return { type: 'run:cancelled', reason: record.rare?.cancel?.reason ?? null, abandoned };
   if (!error) throw new Error(`run ${record.id} failed without an error`);
-  return { type: 'run:failed', error, abandoned } as const;
+  return { type: 'run:failed', error, abandoned };
 }

@@ -4,6 +4,9 @@ import type { RunChange, RunEvent } from '../../task/run-event.js';
 import { canMove, isFinal, isWaiting, type RunStatus } from '../../task/status.js';
 import type { RunRecord } from './run-record.js';
 
+/** Says what happened to a run, to those who listen. A function made for each run would cost more than the step. */
+type Change = (record: RunRecord) => RunChange;
+
 /**
  * The one writer of statuses: every step is checked against the table of transitions, counted, and told. Building an
  * event costs more than a step, so there is one only where somebody listens.
@@ -31,7 +34,7 @@ export class RunLife {
   }
 
   /** @throws {Error} when no such transition exists, which is a mistake in this backend. */
-  move(record: RunRecord, to: RunStatus, change: () => RunChange): void {
+  move(record: RunRecord, to: RunStatus, change: Change): void {
     const from = record.status;
     if (!canMove(from, to)) throw new Error(`a run cannot go from ${from} to ${to}`);
     const { counts } = record.lane;
@@ -46,9 +49,9 @@ export class RunLife {
   }
 
   /** Tells of something that changes no status. */
-  note(record: RunRecord, change: () => RunChange): void {
+  note(record: RunRecord, change: Change): void {
     record.version += 1;
-    if (this.#heard(record)) this.#tell(record, change());
+    if (this.#heard(record)) this.#tell(record, change(record));
   }
 
   /** A record is no longer kept. */
