@@ -23,7 +23,8 @@ export async function runCommand(args: readonly string[], process: CommandProces
 }
 
 async function dispatch([command, ...rest]: readonly string[], process: CommandProcess): Promise<void> {
-  if (command === undefined) throw usageError('say what to do, for example errand serve --examples; see errand --help');
+  if (command === undefined)
+    throw usageError('say what to do, for example errand serve --tasks ./tasks.js; see errand --help');
   if (command === '--help' || command === '-h') process.stdout.write(HELP);
   else if (command === '--version' || command === '-v') process.stdout.write(`${await readVersion()}\n`);
   else if (command === 'serve') await runServe(rest, process);

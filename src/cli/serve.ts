@@ -60,13 +60,22 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/**
+ * npm passes on a signal that the terminal has sent to the server as well, and so may whatever ends all processes of a
+ * service: what comes within so many milliseconds is the same signal once more.
+ */
+const ECHO_MS = 200;
+
 /** The first signal lets running work end; the second one does not wait. */
 function endOnSignals(parts: ServerParts, process: ServeProcess): void {
-  const { logger } = parts;
-  let told = false;
+  const { logger, clock } = parts;
+  let toldAt: number | undefined;
   const onSignal = (): void => {
-    if (told) process.exit(1);
-    told = true;
+    if (toldAt !== undefined) {
+      if (clock.monotonic() - toldAt > ECHO_MS) process.exit(1);
+      return;
+    }
+    toldAt = clock.monotonic();
     drain(parts).then(
       () => endProcess(process, 0, () => logger.warn({}, 'something that has not ended kept the process up')),
       (err: unknown) => {

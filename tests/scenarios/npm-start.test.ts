@@ -48,4 +48,14 @@ describe('npm start', () => {
     expect((await npm.ended).stderr).toContain('"msg":"shut down"');
     expect(await answers(server.url)).toBe(false);
   });
+
+  it('lets running work end on Ctrl+C, though the server is told by the terminal and by npm', async () => {
+    const npm = start('npm', ['start'], { cwd: await folderToStartIn(), env: { PORT: '0' } });
+    const server = await listening(npm);
+    const run = await startRun(server, { task: 'slow-report', input: { steps: 10, stepMs: 100 } });
+    const watched = await fetch(server.url + run.links.events);
+    process.kill(-npm.pid, 'SIGINT'); // a terminal tells the whole group
+    expect(await watched.text()).toContain('"status":"completed"');
+    expect((await npm.ended).stderr).toContain('"msg":"shut down"');
+  });
 });

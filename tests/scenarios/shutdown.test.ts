@@ -1,11 +1,11 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { temporaryFolders } from '../temporary-folder.js';
 import { until } from '../until.js';
-import { programs, startServer, type ServerProgram } from './program.js';
+import { linkPackages, programs, startServer, type ServerProgram } from './program.js';
 import { eventsOf, look, startRun, type SentEvent } from './runs.js';
 
 const makeFolder = temporaryFolders();
@@ -67,20 +67,42 @@ describe('SIGTERM', () => {
     expect(await readdir(join(folder, 'data')).then((names) => names.filter((name) => name !== 'files'))).toEqual([]);
   });
 
-  it('ends work that takes longer than its ten seconds, and says so', async () => {
-    await startRun(server, { task: 'slow-report', input: { steps: 600, stepMs: 100 } });
-    server.kill('SIGTERM');
-    const { code, stderr } = await server.ended;
+  it('ends work that takes longer than its ten seconds, and does not wait for what ignores that', async () => {
+    await linkPackages(folder);
+    const stubborn = `defineTask({ name: 'stubborn', handler: () => new Promise(() => setInterval(() => {}, 1_000)) })`;
+    await writeFile(
+      join(folder, 'tasks.mjs'),
+      `import { defineTask } from 'errand'; export const stubborn = ${stubborn};`,
+    );
+    const other = await startServer(start, ['--examples', '--tasks', 'tasks.mjs'], { cwd: folder });
+    await startRun(other, { task: 'slow-report', input: { steps: 600, stepMs: 100 } });
+    await startRun(other, { task: 'stubborn' });
+    other.kill('SIGTERM');
+    const { code, stderr } = await other.ended;
     expect(code).toBe(0);
-    expect(stderr).toContain('"interrupted":1');
+    expect(stderr).toContain('"interrupted":2,"waiting":0,"abandoned":1');
+    expect(stderr).toContain('kept the process up');
   }, 30_000);
 
   it('given twice ends the process at once with 1', async () => {
     await startRun(server, { task: 'slow-report', input: { steps: 600, stepMs: 100 } });
-    server.kill('SIGTERM');
-    await until(async () => (await readiness()) === 503);
-    server.kill('SIGTERM');
+    let ended = false;
+    void server.ended.then(() => (ended = true));
+    // One that comes at once is taken for an echo of the first.
+    await until(() => {
+      server.kill('SIGTERM');
+      return ended;
+    });
     expect(await server.ended).toMatchObject({ code: 1 });
+  });
+
+  it('that echoes does not end the process at once', async () => {
+    const run = await startRun(server, { task: 'slow-report', input: { steps: 5, stepMs: 100 } });
+    const watched = await fetch(server.url + run.links.events);
+    server.kill('SIGTERM');
+    server.kill('SIGINT');
+    expect(await watched.text()).toContain('"status":"completed"');
+    expect(await server.ended).toMatchObject({ code: 0, signal: null });
   });
 });
 
