@@ -64,6 +64,20 @@ describe('an id', () => {
     expect(second).not.toHaveBeenCalled();
   });
 
+  it('that the manager made is active and free like any other', async () => {
+    const { manager } = newManager();
+    const gate = new Gate();
+    const task = defineTask({ name: 't', handler: (input: unknown) => (input === 'wait' ? gate.promise : input) });
+    const made = await manager.start(task, 'wait');
+    await manager.start(task, 'between');
+    expect(await codeOf(manager.start(task, 'again', { id: made.id }))).toBe('RUN_CONFLICT');
+    gate.open('first');
+    expect(await made.result()).toBe('first');
+    const again = await manager.start(task, 'again', { id: made.id });
+    expect([await again.result(), (await manager.get(made.id))?.result]).toEqual(['again', 'again']);
+    expect((await manager.list({ task: 't' })).items.filter(({ id }) => id === made.id)).toHaveLength(1);
+  });
+
   it('that has ended can be started again; cancelled then, the run does not show the old result', async () => {
     const { manager } = newManager();
     const old = await manager.start('a', () => 'old');

@@ -17,6 +17,22 @@ describe('ifActive', () => {
       expect(second).not.toHaveBeenCalled();
     });
 
+    it('gives a run that has ended too, as long as its handler is at work', async () => {
+      const { manager, clock } = newManager({ graceMs: 10 });
+      const gate = new Gate();
+      await manager.start('a', () => gate.promise);
+      await settle();
+      await manager.cancel('a');
+      await clock.run(10);
+      const second = jest.fn();
+      const run = await manager.start('a', second, { ifActive: 'return' });
+      expect([run.replayed, (await run.settled()).status]).toEqual([true, 'cancelled']);
+      gate.open(undefined);
+      await settle();
+      expect(second).not.toHaveBeenCalled();
+      expect((await manager.start('a', second, { ifActive: 'return' })).replayed).toBe(false);
+    });
+
     it('starts where nothing is active', async () => {
       const { manager } = newManager();
       await (await manager.start('a', () => 'old')).settled();

@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { defineTask } from '../../src/task/task.js';
 import type { TaskContext } from '../../src/task/task-context.js';
 import { settle } from '../fake-clock.js';
 import { aborted, Gate, hang, newManager } from './workbench.js';
@@ -100,6 +101,26 @@ describe('the hard limit', () => {
 });
 
 describe('time limits', () => {
+  it.each([true, false])(
+    'pass while an asynchronous schema looks at the input (accepted after all: %p)',
+    async (fits) => {
+      const { manager, clock } = newManager({ concurrency: 1 });
+      const gate = new Gate<{ value: unknown } | { issues: [] }>();
+      const handler = jest.fn();
+      let calls = 0;
+      const validate = (value: unknown) => ((calls += 1) === 1 ? { value } : gate.promise);
+      const input = { '~standard': { version: 1 as const, vendor: 'test', validate } };
+      const run = await manager.start(defineTask({ name: 't', input, limits: { hardLimitMs: 100 }, handler }), 1);
+      await clock.run(100);
+      expect(await run.settled()).toMatchObject({ status: 'failed', abandoned: true, error: { code: 'TIME_LIMIT' } });
+      expect((await manager.counts()).atWork).toBe(1);
+      gate.open(fits ? { value: 1 } : { issues: [] });
+      await settle();
+      expect((await manager.counts()).atWork).toBe(0);
+      expect(handler).not.toHaveBeenCalled();
+    },
+  );
+
   it('are not reached by a jump of the time of day, nor put off by one', async () => {
     const { manager, clock } = newManager();
     const run = await manager.start('a', hang, { hardLimitMs: 1_000 });

@@ -18,6 +18,16 @@ export function holding({ fact }: Facts): void {
     assert.equal((await stage.run('a')).abandoned, false);
   });
 
+  fact("an id whose handler is still at work gives its run under ifActive: 'return'", async (stage) => {
+    stage.work();
+    const delivery = await stage.deliver('a');
+    await delivery.fail(true);
+    const { run, replayed } = await stage.accept('a', {}, 'return');
+    assert.deepEqual([run.snapshot().status, replayed], ['failed', true]);
+    await delivery.release();
+    assert.equal((await stage.accept('a', {}, 'return')).replayed, false);
+  });
+
   fact('a final snapshot does not change when the handler settles after all', async (stage) => {
     stage.work();
     const delivery = await stage.deliver('a');
