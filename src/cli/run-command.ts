@@ -1,14 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { CommandError, usageError } from './command-error.js';
 import { endProcess } from './end-process.js';
-import { serve } from './serve.js';
 import { HELP, SERVE_HELP } from './help.js';
+import { serve } from './serve.js';
 import { readServeOptions } from './serve-options.js';
 
 /** What a command is given of its process. */
 export type CommandProcess = Pick<NodeJS.Process, 'env' | 'stdout' | 'stderr' | 'on' | 'exit' | 'exitCode'>;
 
-/** Runs the command that the arguments name. Never rejects: what goes wrong is told on stderr and by the exit code. */
+/**
+ * Runs the command that the arguments name. What goes wrong is told on stderr and by the exit code; it rejects only with
+ * what is a mistake of ours.
+ */
 export async function runCommand(args: readonly string[], process: CommandProcess): Promise<void> {
   // Whoever reads the output may leave, as `head` does; the work goes on.
   process.stdout.on('error', () => undefined);

@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '../until.js';
 import { programs, startServer, type ServerProgram } from './program.js';
 import { finished, startRun } from './runs.js';
 
@@ -116,5 +117,21 @@ describe('the server', () => {
     }
     const run = await startRun(server, { task: 'slow-report', input: { steps: 1, stepMs: 0 } });
     expect(await finished(server, run)).toMatchObject({ status: 'completed' });
+  });
+
+  it('keeps nothing of an import whose client leaves in the middle of sending it', async () => {
+    const files = async (): Promise<number> => {
+      const entries = await readdir(join(folder, 'data'), { recursive: true, withFileTypes: true });
+      return entries.filter((entry) => entry.isFile()).length;
+    };
+    const before = await (await fetch(`${server.url}/process?task=import-products`)).text();
+    const [kept, socket] = [await files(), connect(server.port, '127.0.0.1')];
+    socket.on('error', () => undefined);
+    socket.write('POST /process/import-products/import HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n');
+    socket.write('Content-Length: 1000000\r\n\r\nHandle,Title\nmug,Mug\n');
+    await until(async () => (await files()) === kept + 1);
+    socket.resetAndDestroy();
+    await until(async () => (await files()) === kept);
+    expect(await (await fetch(`${server.url}/process?task=import-products`)).text()).toBe(before);
   });
 });

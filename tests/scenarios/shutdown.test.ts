@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { temporaryFolders } from '../temporary-folder.js';
 import { until } from '../until.js';
 import { linkPackages, programs, startServer, type ServerProgram } from './program.js';
-import { eventsOf, look, startRun, type SentEvent } from './runs.js';
+import { eventsOf, importProducts, look, startRun, type SentEvent } from './runs.js';
 
 const makeFolder = temporaryFolders();
 const start = programs();
@@ -23,6 +23,12 @@ async function readiness(): Promise<number> {
   const answer = await fetch(`${server.url}/readyz`, { headers: { Connection: 'close' } });
   await answer.text();
   return answer.status;
+}
+
+/** The files that the server keeps. */
+async function files(): Promise<string[]> {
+  const entries = await readdir(join(folder, 'data/files'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
 }
 
 describe('SIGTERM', () => {
@@ -61,10 +67,13 @@ describe('SIGTERM', () => {
     agent.destroy();
   });
 
-  it('leaves no files behind', async () => {
+  it('leaves no files of an import behind', async () => {
+    const rows = Array.from({ length: 20_000 }, (_, index) => (index % 100 === 0 ? ',Mug' : `mug-${index},Mug`));
+    await importProducts(server, ['Handle,Title', ...rows].join('\n'));
+    await until(async () => (await files()).length === 2); // what was sent, and what has failed
     server.kill('SIGTERM');
-    await server.ended;
-    expect(await readdir(join(folder, 'data')).then((names) => names.filter((name) => name !== 'files'))).toEqual([]);
+    expect(await server.ended).toMatchObject({ code: 0 });
+    expect(await files()).toEqual([]);
   });
 
   it('ends work that takes longer than its ten seconds, and does not wait for what ignores that', async () => {
