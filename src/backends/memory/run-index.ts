@@ -1,11 +1,10 @@
 import type { RunFilter, StoredPage } from '../../ports/backend.js';
 import type { Run } from '../../task/run.js';
+import { RecordLog } from './record-log.js';
 import type { RunRecord } from './run-record.js';
 
 /** How many records one page looks at: a filter that nothing matches must not block the event loop. */
 const SCAN_LIMIT = 5_000;
-/** Removed records are swept out of the lists when they are a third of them, and more than this. */
-const SWEEP_FROM = 1_024;
 
 /** All records: by id, and in the order of their acceptance. */
 export class RunIndex {
@@ -15,10 +14,9 @@ export class RunIndex {
    * Those whose ids were made here, ascending by id: a search, now and then, takes the place of a Map entry for every
    * run, which would cost a fifth of the time of a run that does nothing, and 50 bytes.
    */
-  #made: RunRecord[] = [];
-  /** Ascending by ordinal. In both lists removed records stay until the next sweep. */
-  #log: RunRecord[] = [];
-  #removed = 0;
+  readonly #made = new RecordLog();
+  /** Ascending by ordinal. */
+  readonly #log = new RecordLog();
 
   get(id: string): RunRecord | undefined {
     return this.#named.get(id) ?? this.#findMade(id);
@@ -27,7 +25,7 @@ export class RunIndex {
   /** Adds a record that is newer than all others and whose id no other has; `idIsNew` as in `NewRun`. */
   add(record: RunRecord, idIsNew: boolean): void {
     this.#log.push(record);
-    const lastMade = this.#made.at(-1);
+    const lastMade = this.#made.last;
     // An asynchronous schema may let one start overtake another.
     if (idIsNew && (lastMade === undefined || lastMade.id < record.id)) this.#made.push(record);
     else this.#named.set(record.id, record);
@@ -35,31 +33,19 @@ export class RunIndex {
 
   remove(record: RunRecord): void {
     record.kept = false;
+    this.#log.noteRemoved();
     if (this.#named.size > 0 && this.#named.get(record.id) === record) this.#named.delete(record.id);
-    this.#removed += 1;
-    if (this.#removed > SWEEP_FROM + this.#log.length / 3) this.#sweep();
-  }
-
-  /** Runs mostly go in the order in which they came, so that nothing but the front has to be looked at. */
-  #sweep(): void {
-    const before = this.#log.length;
-    this.#log = fromFirstKept(this.#log);
-    this.#made = fromFirstKept(this.#made);
-    this.#removed -= before - this.#log.length;
-    if (this.#removed <= SWEEP_FROM) return;
-    this.#log = this.#log.filter((record) => record.kept);
-    this.#made = this.#made.filter((record) => record.kept);
-    this.#removed = 0;
+    else this.#made.noteRemoved();
   }
 
   #findMade(id: string): RunRecord | undefined {
-    const record = this.#made[firstIndex(this.#made, (made) => made.id >= id)];
+    const record = this.#made.at(this.#made.firstIndex((made) => made.id >= id));
     return record !== undefined && record.kept && record.id === id ? record : undefined;
   }
 
   /** Every record, oldest first. */
-  *all(): Iterable<RunRecord> {
-    for (const record of this.#log) if (record.kept) yield record;
+  all(): Iterable<RunRecord> {
+    return this.#log.kept();
   }
 
   /**
@@ -72,35 +58,17 @@ export class RunIndex {
     let at = this.#log.length;
     if (filter.cursor !== undefined) {
       const ordinal = readCursor(filter.cursor);
-      at = firstIndex(this.#log, (record) => record.ordinal >= ordinal);
+      at = this.#log.firstIndex((record) => record.ordinal >= ordinal);
     }
     const end = Math.max(0, at - SCAN_LIMIT);
     while (at > end && items.length < filter.limit) {
       at -= 1;
-      const record = this.#log[at];
+      const record = this.#log.at(at);
       if (record !== undefined && record.kept && matches(record, filter)) items.push(record.snapshot());
     }
-    const last = this.#log[at];
+    const last = this.#log.at(at);
     return at === 0 || last === undefined ? { items } : { items, nextCursor: last.ordinal.toString(36) };
   }
-}
-
-function fromFirstKept(records: readonly RunRecord[]): RunRecord[] {
-  const first = records.findIndex((record) => record.kept);
-  return first === -1 ? [] : records.slice(first);
-}
-
-/** Where the first record stands that fits, in a list where all that fit come last. */
-function firstIndex(records: readonly RunRecord[], fits: (record: RunRecord) => boolean): number {
-  let low = 0;
-  let high = records.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const record = records[middle];
-    if (record === undefined || fits(record)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 function readCursor(cursor: string): number {
