@@ -191,7 +191,8 @@ export interface Backend {
   open(environment: BackendEnvironment): MaybePromise<void>;
 
   /**
-   * Accepts a run: what that promises is the backend's to say. An ended run's record under the same id is replaced.
+   * Accepts a run: what that promises is the backend's to say. An ended run's record under the same id is replaced;
+   * the new run's `createdAt` is later than the old one's, and its `version` higher, so that both can be told apart.
    *
    * @throws {TaskError} RUN_CONFLICT when the id is active (`details.abandoned` where only a handler keeps it);
    * KEY_REUSED when the key stands for something else; QUEUE_FULL when too many runs wait; BACKEND when it cannot.

@@ -39,6 +39,22 @@ describe('retention', () => {
     expect((await manager.list()).items.map(({ id }) => id)).toEqual(['bad-2', 'ok-5', 'ok-4', 'ok-3']);
   });
 
+  it('takes runs whose ids the manager made like any other', async () => {
+    const { manager } = newManager({ retention: { maxFinished: 2 } });
+    const task = defineTask({ name: 't', handler: (n: number) => n });
+    const ids: string[] = [];
+    for (let n = 0; n < 6; n += 1) {
+      const run = await manager.start(task, n);
+      await run.settled();
+      ids.push(run.id);
+    }
+    const found = await Promise.all(ids.map(async (id) => (await manager.get(id))?.result));
+    expect(found).toEqual([undefined, undefined, undefined, undefined, 4, 5]);
+    const again = await manager.start(task, 9, { id: ids[0] ?? '' });
+    expect(await again.result()).toBe(9);
+    expect((await manager.list()).items.map(({ result }) => result)).toEqual([9, 5]);
+  });
+
   it('never takes a run that has not ended, nor one whose handler is at work', async () => {
     const { manager, clock } = newManager({ graceMs: 10, retention: { maxFinished: 0, keepResultMs: 0 } });
     const gate = new Gate();

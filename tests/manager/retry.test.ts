@@ -103,6 +103,18 @@ describe('a failed attempt', () => {
   });
 });
 
+describe('the idempotency key of a handler', () => {
+  it('is another for each run of one id, within one millisecond and when the time of day goes back', async () => {
+    const { manager, clock } = newManager();
+    const keys: string[] = [];
+    for (let n = 0; n < 10; n += 1) {
+      await (await manager.start('a', (ctx) => void keys.push(ctx.idempotencyKey))).settled();
+      if (n === 5) clock.jump(-10_000);
+    }
+    expect(new Set(keys).size).toBe(10);
+  });
+});
+
 describe('RetryLaterError', () => {
   it('waits as asked and uses no attempt', async () => {
     const { manager, clock } = newManager();

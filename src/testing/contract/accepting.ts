@@ -67,6 +67,7 @@ export function accepting({ fact }: Facts): void {
     const fresh = await stage.run('a');
     assert.deepEqual([fresh.status, fresh.result, fresh.attempt, fresh.finishedAt], ['scheduled', undefined, 0, null]);
     assert(fresh.version > old.version, 'the seq of an id goes on growing');
+    assert(fresh.createdAt > old.createdAt, 'the time of acceptance tells the runs of an id apart');
     assert.equal((await stage.cancel('a'))?.result, undefined);
     await until(() => stage.forgotten.includes('a'), 'the old record to be forgotten');
   });
