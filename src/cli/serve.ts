@@ -1,4 +1,5 @@
 import { access, constants, mkdir } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { destination, pino } from 'pino';
 import { fileFolder } from '../backends/files/file-folder.js';
@@ -13,6 +14,7 @@ import { drain, type ServerParts } from './drain.js';
 import { endProcess } from './end-process.js';
 import { HttpServer } from './http-server.js';
 import { loadTasks } from './load-tasks.js';
+import { onlyLocal } from './local-requests.js';
 import { resolveHost } from './resolve-host.js';
 import type { ServeOptions } from './serve-options.js';
 import { welcome } from './welcome.js';
@@ -46,7 +48,8 @@ function assemble(options: ServeOptions, tasks: readonly AnyTask[]): ServerParts
   const routes = taskRoutes({ manager, imports, exposeErrors, logger });
   const answer = createApp({ routers: [routes], manager, logger }).callback();
   // Koa answers by itself; its promise settles with the answer.
-  const server = new HttpServer((req, res) => void answer(req, res), logger);
+  const listener: RequestListener = (req, res) => void answer(req, res);
+  const server = new HttpServer(options.insecure ? listener : onlyLocal(listener), logger);
   return { manager, server, files, logger, clock: systemClock };
 }
 

@@ -14,7 +14,7 @@ export function defaultImports(manager: TaskManager, options: { readonly exposeE
   const before = known.get(manager);
   if (before !== undefined) return before;
   const core = managerCore(manager);
-  const files = fileFolder({ folder: join(process.env['ERRAND_DATA'] ?? 'data', 'files') });
+  const files = fileFolder({ folder: join(process.env['ERRAND_DATA'] || 'data', 'files') });
   core.whenClosed(() => {
     files
       .close()

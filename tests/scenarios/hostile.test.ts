@@ -32,7 +32,7 @@ function send(bytes: string | Buffer): Promise<string> {
 }
 
 function request(line: string, body = '', headers: readonly string[] = []): string {
-  const all = ['Host: x', 'Connection: close', `Content-Length: ${Buffer.byteLength(body)}`, ...headers];
+  const all = ['Host: localhost', 'Connection: close', `Content-Length: ${Buffer.byteLength(body)}`, ...headers];
   return `${line} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n${body}`;
 }
 
@@ -45,12 +45,12 @@ const HOSTILE: readonly (readonly [string, string | Buffer, RegExp])[] = [
   ['headers beyond 16 KiB', request('GET /process', '', [`X: ${'a'.repeat(20_000)}`]), /^HTTP\/1\.1 431 /],
   [
     'a chunk of no size',
-    `POST /process HTTP/1.1\r\nHost: x\r\n${JSON_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+    `POST /process HTTP/1.1\r\nHost: localhost\r\n${JSON_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
     /^HTTP\/1\.1 400 /,
   ],
   [
     'two lengths',
-    `POST /process HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
+    `POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
     /^HTTP\/1\.1 400 /,
   ],
   ['a path of bad escapes', request('GET /process/%E0%A4%A'), /^HTTP\/1\.1 400 /],
@@ -98,7 +98,7 @@ describe('the server', () => {
   it('is not held up by many clients that never finish their request', async () => {
     const idle = Array.from({ length: 200 }, () => {
       const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
-      socket.write('GET /process HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+      socket.write('GET /process HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
       return socket;
     });
     const run = await startRun(server, { task: 'slow-report', input: { steps: 1, stepMs: 0 } });
@@ -111,7 +111,9 @@ describe('the server', () => {
     for (const part of parts) {
       const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
       const length = part.length + 10;
-      socket.write(`POST /process HTTP/1.1\r\nHost: x\r\n${JSON_TYPE}\r\nContent-Length: ${length}\r\n\r\n${part}`);
+      socket.write(
+        `POST /process HTTP/1.1\r\nHost: localhost\r\n${JSON_TYPE}\r\nContent-Length: ${length}\r\n\r\n${part}`,
+      );
       await new Promise((resolve) => socket.once('connect', resolve));
       socket.resetAndDestroy();
     }
@@ -127,7 +129,7 @@ describe('the server', () => {
     const before = await (await fetch(`${server.url}/process?task=import-products`)).text();
     const [kept, socket] = [await files(), connect(server.port, '127.0.0.1')];
     socket.on('error', () => undefined);
-    socket.write('POST /process/import-products/import HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n');
+    socket.write('POST /process/import-products/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n');
     socket.write('Content-Length: 1000000\r\n\r\nHandle,Title\nmug,Mug\n');
     await until(async () => (await files()) === kept + 1);
     socket.resetAndDestroy();
