@@ -91,6 +91,7 @@ export class RunCourse {
   progress(lease: MemoryLease, progress: Progress): void {
     if (!isCurrent(lease)) return;
     lease.run.progress = progress;
+    lease.run.updatedAt = this.#environment.clock.now();
     this.#life.note(lease.run, () => ({ type: 'run:progress', progress }));
   }
 

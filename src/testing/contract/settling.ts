@@ -114,12 +114,15 @@ export function settling({ fact }: Facts): void {
   fact('progress and log lines become events, and progress starts anew in each attempt', async (stage) => {
     stage.work();
     const first = await stage.deliver('a');
+    await stage.clock.run(10);
     stage.backend.progress(first.lease, { done: 1, total: 2, note: 'half' });
     stage.backend.log(first.lease, { level: 'info', message: 'hello' });
     await until(() => stage.events.some(({ type }) => type === 'run:log'), 'the line');
     const progress = stage.events.find((event) => event.type === 'run:progress');
     assert.deepEqual(progress?.progress, { done: 1, total: 2, note: 'half' });
-    assert.deepEqual((await stage.run('a')).progress, { done: 1, total: 2, note: 'half' });
+    const { progress: stored, updatedAt, startedAt } = await stage.run('a');
+    assert.deepEqual(stored, { done: 1, total: 2, note: 'half' });
+    assert.ok(updatedAt > (startedAt ?? Infinity), 'progress is news of the run');
     await first.retry(0);
     await stage.clock.run(10);
     await stage.delivery('a', 2);
