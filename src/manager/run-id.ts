@@ -26,9 +26,12 @@ export class RunIds {
 
   next(): string {
     this.#tick();
-    if (this.#used === this.#pool.length) this.#refill();
+    if (this.#used === this.#pool.length) {
+      randomFillSync(this.#pool);
+      this.#used = 0;
+    }
     for (let at = 0; at < RANDOM_CHARS; at += 1)
-      this.#id[TIME_CHARS + COUNT_CHARS + at] = this.#pool[this.#used + at] ?? 0;
+      this.#id[TIME_CHARS + COUNT_CHARS + at] = ALPHABET[(this.#pool[this.#used + at] ?? 0) % 32] ?? 0;
     this.#used += RANDOM_CHARS;
     // One flat string: pieces joined with + are kept as pieces, and as the key of a Map weigh five times as much.
     return String.fromCharCode(...this.#id);
@@ -56,11 +59,5 @@ export class RunIds {
       this.#id[at] = ALPHABET[rest % 32] ?? 0;
       rest = Math.floor(rest / 32);
     }
-  }
-
-  #refill(): void {
-    randomFillSync(this.#pool);
-    for (let at = 0; at < this.#pool.length; at += 1) this.#pool[at] = ALPHABET[(this.#pool[at] ?? 0) & 31] ?? 0;
-    this.#used = 0;
   }
 }

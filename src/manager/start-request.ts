@@ -17,6 +17,7 @@ import type { AdHocOptions, IfActive, StartOptions } from './manager-options.js'
 
 const KNOWN = ['id', 'ifActive', 'priority', 'delayMs', 'expiresInMs', 'idempotencyKey', 'tags', 'owner'];
 const KNOWN_AD_HOC = ['queue', 'retry', 'softLimitMs', 'hardLimitMs', ...KNOWN.filter((option) => option !== 'id')];
+const KNOWN_AD_HOC_WITH_ID = [...KNOWN_AD_HOC, 'id'];
 const IF_ACTIVE: readonly unknown[] = ['error', 'return', 'replace'] satisfies readonly IfActive[];
 const NO_TAGS: readonly string[] = [];
 
@@ -42,41 +43,63 @@ export interface StartRequest {
  * @throws {TypeError|RangeError} when one is unknown, of the wrong type or out of range.
  */
 export function startRequest(start: Start, options: StartOptions | undefined, ids: RunIds): StartRequest {
-  if (options === undefined) return { run: plainRun(start, ids.next(), true), ifActive: 'error' };
-  checkOptions("start's options", options, start.name === null ? [...KNOWN_AD_HOC, 'id'] : KNOWN);
+  if (options === undefined) return { run: newRun(start, ids.next(), AS_THE_TASK_SAYS), ifActive: 'error' };
+  checkOptions("start's options", options, start.name === null ? KNOWN_AD_HOC_WITH_ID : KNOWN);
   const { id, ifActive = 'error', priority, delayMs = 0, expiresInMs = null, tags, owner, idempotencyKey } = options;
   if (!IF_ACTIVE.includes(ifActive))
     throw new RangeError(`ifActive must be 'error', 'return' or 'replace'; got ${show(ifActive)}`);
   checkTimes(delayMs, expiresInMs);
-  const plain = plainRun(start, id === undefined ? ids.next() : checkName('id', id), id === undefined);
-  const run: NewRun = {
-    ...plain,
+  const said: Said = {
+    id: id === undefined ? undefined : checkName('id', id),
+    priority: priority === undefined ? start.task.priority : checkPriority(priority),
     delayMs,
     expiresInMs,
-    priority: priority === undefined ? plain.priority : checkPriority(priority),
     tags: tags === undefined ? NO_TAGS : checkTags(tags),
     owner: owner === undefined ? null : checkName('owner', owner),
+    idempotencyKey: idempotencyKey === undefined ? undefined : checkIdempotencyKey(idempotencyKey),
   };
-  const idempotency = idempotencyKey === undefined ? null : claim(checkIdempotencyKey(idempotencyKey), run, id);
-  return { run: { ...run, idempotency }, ifActive };
+  return { run: newRun(start, said.id ?? ids.next(), said), ifActive };
 }
 
-/** What a start without options asks for. Written out: spreading objects would cost as much as all the rest of a start. */
-function plainRun({ task, name, kind = 'run', input, redriveOf = null }: Start, id: string, idIsNew: boolean): NewRun {
+/** The options of a start, checked. */
+interface Said {
+  readonly id: string | undefined;
+  /** The task's where it is undefined. */
+  readonly priority: number | undefined;
+  readonly delayMs: number;
+  readonly expiresInMs: number | null;
+  readonly tags: readonly string[];
+  readonly owner: string | null;
+  readonly idempotencyKey: string | undefined;
+}
+
+const AS_THE_TASK_SAYS: Said = {
+  id: undefined,
+  priority: undefined,
+  delayMs: 0,
+  expiresInMs: null,
+  tags: NO_TAGS,
+  owner: null,
+  idempotencyKey: undefined,
+};
+
+/** Written out, once: spreading objects would cost as much as all the rest of a start. */
+function newRun(start: Start, id: string, said: Said): NewRun {
+  const { task, name, kind = 'run', input, redriveOf = null } = start;
   return {
     id,
-    idIsNew,
+    idIsNew: said.id === undefined,
     kind,
     task: name,
     queue: task.queue,
     input,
-    priority: task.priority,
+    priority: said.priority ?? task.priority,
     maxAttempts: task.retry.maxAttempts,
-    delayMs: 0,
-    expiresInMs: null,
-    tags: NO_TAGS,
-    owner: null,
-    idempotency: null,
+    delayMs: said.delayMs,
+    expiresInMs: said.expiresInMs,
+    tags: said.tags,
+    owner: said.owner,
+    idempotency: said.idempotencyKey === undefined ? null : claim(said.idempotencyKey, start, said),
     redriveOf,
   };
 }
@@ -118,10 +141,10 @@ function checkText(what: string, value: unknown): void {
 }
 
 /** A key stands for everything that a start says; an id that the manager made is not said. */
-function claim(key: string, run: NewRun, id: string | undefined): IdempotencyClaim {
-  const { task, input, priority, delayMs, expiresInMs, tags } = run;
-  const said = canonicalJson({ task, input, id, priority, delayMs, expiresInMs, tags });
-  return { key, fingerprint: createHash('sha256').update(said).digest('base64') };
+function claim(key: string, { name, input }: Start, said: Said): IdempotencyClaim {
+  const { id, priority, delayMs, expiresInMs, tags } = said;
+  const text = canonicalJson({ task: name, input, id, priority, delayMs, expiresInMs, tags });
+  return { key, fingerprint: createHash('sha256').update(text).digest('base64') };
 }
 
 /** The same text for the same value, whatever the order of its members. */
