@@ -14,7 +14,12 @@ const config: Config = {
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   // Sources import './x.js', as Node wants it; under ts-jest the file is './x.ts'.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  // The examples import the package by name, as applications do.
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^errand$': '<rootDir>/src/index.ts',
+    '^errand/koa$': '<rootDir>/src/koa/index.ts',
+  },
   transform: {
     // Types are checked by `npm run typecheck` before jest starts: ts-jest reports none in ESM mode.
     '^.+\\.ts$': ['ts-jest', { useESM: true, diagnostics: false }],

@@ -1,4 +1,4 @@
-import { defineTask, type Task } from '../task/task.js';
+import { defineTask, type Task } from 'errand';
 import type { Catalogue } from './catalogue.js';
 import { productRecord } from './product-record.js';
 import type { z } from 'zod';

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import Router from '@koa/router';
 import Koa from 'koa';
 import bodyParser from 'koa-bodyparser';
-import { taskRoutes } from '../koa/task-routes.js'; //           line 1 of 5; in an application: from 'errand/koa'
-import { TaskManager } from '../manager/task-manager.js'; //     line 2 of 5; in an application: from 'errand'
+import { taskRoutes } from 'errand/koa'; //                      line 1 of 5
+import { TaskManager } from 'errand'; //                         line 2 of 5
 import { Catalogue } from './catalogue.js';
 import { importProductsInto } from './import-products.js';
 import { slowReport } from './slow-report.js';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { defineTask } from '../task/task.js';
-import { sleep } from '../timing/sleep.js';
+import { defineTask, sleep } from 'errand';
 
 const input = z.strictObject({
   /** How many steps it takes: 1 to 10,000. */

@@ -4,7 +4,8 @@ import type { Source } from './sources.js';
 /** Where each package may be imported. A package that is not here may not be imported at all. */
 export const HOMES: Readonly<Record<string, readonly string[]>> = {
   'p-limit': ['src/batch/'],
-  // The examples are applications of their own.
+  // The examples are applications of their own, and import us by name as such.
+  errand: ['src/examples/'],
   koa: ['src/koa/', 'src/examples/'],
   '@koa/router': ['src/koa/', 'src/examples/'],
   'koa-bodyparser': ['src/koa/', 'src/examples/'],
