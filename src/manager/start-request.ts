@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { IdempotencyClaim, NewRun } from '../ports/backend.js';
 import {
   checkDuration,
@@ -12,8 +11,9 @@ import {
 } from '../task/checks.js';
 import type { CancelledRequest, CancelRequest, RunKind } from '../task/run.js';
 import type { ResolvedTask } from '../task/task.js';
-import type { RunIds } from './run-id.js';
+import { fingerprint } from './fingerprint.js';
 import type { AdHocOptions, IfActive, StartOptions } from './manager-options.js';
+import type { RunIds } from './run-id.js';
 
 const KNOWN = ['id', 'ifActive', 'priority', 'delayMs', 'expiresInMs', 'idempotencyKey', 'tags', 'owner'];
 const KNOWN_AD_HOC = ['queue', 'retry', 'softLimitMs', 'hardLimitMs', ...KNOWN.filter((option) => option !== 'id')];
@@ -141,23 +141,15 @@ function checkText(what: string, value: unknown): void {
 }
 
 /** A key stands for everything that a start says; an id that the manager made is not said. */
-function claim(key: string, { name, input }: Start, said: Said): IdempotencyClaim {
+function claim(key: string, start: Start, said: Said): IdempotencyClaim {
   const { id, priority, delayMs, expiresInMs, tags } = said;
-  const text = canonicalJson({ task: name, input, id, priority, delayMs, expiresInMs, tags });
-  return { key, fingerprint: createHash('sha256').update(text).digest('base64') };
+  const { name: task, input } = start;
+  const settings = task === null ? saidOfFunction(start.task) : undefined;
+  return { key, fingerprint: fingerprint({ task, input, id, priority, delayMs, expiresInMs, tags, settings }) };
 }
 
-/** The same text for the same value, whatever the order of its members. */
-function canonicalJson(value: unknown): string {
-  try {
-    return JSON.stringify(value, (_key, member: unknown) => sorted(member));
-  } catch (error) {
-    throw new TypeError('a start with an idempotencyKey needs an input that can be written as JSON', { cause: error });
-  }
-}
-
-function sorted(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  // Entries keep a member named __proto__ a member.
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** What a start says of an ad-hoc function; of a task its definition says it. Two functions cannot be told apart. */
+function saidOfFunction({ queue, retry, limits }: ResolvedTask): object {
+  const { maxAttempts, initialDelayMs, factor, maxDelayMs, jitter } = retry;
+  return { queue, retry: [maxAttempts, initialDelayMs, factor, maxDelayMs, jitter].join(), limits };
 }

@@ -78,6 +78,57 @@ describe('an idempotency key', () => {
     }
   });
 
+  describe('of an ad-hoc function', () => {
+    const fn = (): number => 1;
+    const retry = { maxAttempts: 2 };
+
+    it('gives the same run for the same options', async () => {
+      const { manager } = newManager();
+      const options = { idempotencyKey: 'k', queue: 'q', retry, softLimitMs: 5_000 };
+      await manager.start('a', fn, options);
+      expect((await manager.start('a', fn, { ...options, retry: { ...retry } })).replayed).toBe(true);
+    });
+
+    it.each([{ queue: 'q' }, { retry }, { retry: { ...retry, factor: 3 } }, { softLimitMs: 1 }, { hardLimitMs: 1 }])(
+      'is refused for another queue, policy or limit: %j',
+      async (other) => {
+        const { manager } = newManager();
+        await manager.start('a', fn, { idempotencyKey: 'k' });
+        expect(await codeOf(manager.start('a', fn, { idempotencyKey: 'k', ...other }))).toBe('KEY_REUSED');
+      },
+    );
+  });
+
+  it.each([
+    ['NaN', Number.NaN],
+    ['Infinity', Infinity],
+    ['a map', new Map([[1, 2]])],
+    ['a set', new Set([1])],
+    ['a regular expression', /a/],
+    ['a typed array', new Uint8Array(2)],
+    ['an error', new Error('a')],
+    ['a number in a box', Object(1)],
+    ['a function', () => 1],
+    ['a symbol', Symbol('a')],
+    ['a hole', new Array<unknown>(1)],
+    ['a date that is none', new Date(Number.NaN)],
+  ])('refuses %s, which JSON cannot tell from other inputs', async (_name, value) => {
+    const { manager } = newManager();
+    const start = manager.start(task, { n: [value] }, { idempotencyKey: 'k' });
+    expect(await codeOf(start)).toBe('TypeError');
+    expect(await start.catch((error: unknown) => (error as Error).message)).toContain('start without a key');
+  });
+
+  it('takes dates as their text, and undefined members as none', async () => {
+    const { manager } = newManager();
+    const at = new Date(0);
+    await manager.start(task, { at, more: undefined, deep: [{ b: 1, a: 2 }] }, { idempotencyKey: 'k' });
+    const again = await manager.start(task, { deep: [{ a: 2, b: 1 }], at: at.toISOString() }, { idempotencyKey: 'k' });
+    expect(again.replayed).toBe(true);
+    const other = manager.start(task, { at: new Date(1), deep: [{ b: 1, a: 2 }] }, { idempotencyKey: 'k' });
+    expect(await codeOf(other)).toBe('KEY_REUSED');
+  });
+
   it('tells a member called __proto__ from none', async () => {
     const { manager } = newManager();
     await manager.start(task, JSON.parse('{"__proto__":1}') as unknown, { idempotencyKey: 'k' });
