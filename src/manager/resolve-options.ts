@@ -51,6 +51,10 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
     if (hook !== undefined && typeof hook !== 'function')
       throw new TypeError(`${what} must be a function; got ${show(hook)}`);
   }
+  const { logger, clock = systemClock, random = Math.random } = options;
+  if (logger !== undefined) checkMethods('logger', logger, ['debug', 'info', 'warn', 'error']);
+  checkMethods('clock', clock, ['now', 'monotonic', 'after']);
+  if (typeof random !== 'function') throw new TypeError(`random must be a function; got ${show(random)}`);
   return {
     tasks,
     concurrency: checkLimit('concurrency', concurrency),
@@ -58,10 +62,16 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
     graceMs: checkDuration('graceMs', graceMs),
     retention: resolveRetention(options.retention),
     hooks: { ...(onSettled && { onSettled }), ...(onFailed && { onFailed }) },
-    logger: options.logger && safeLogger(options.logger),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
+    logger: logger && safeLogger(logger),
+    clock,
+    random,
   };
+}
+
+function checkMethods(what: string, value: unknown, methods: readonly string[]): void {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  if (isObject && methods.every((method) => typeof Reflect.get(value, method) === 'function')) return;
+  throw new TypeError(`${what} must be an object with the methods ${methods.join(', ')}; got ${show(value)}`);
 }
 
 function resolveRetention(options: RetentionOptions = {}): Retention {

@@ -31,4 +31,14 @@ describe('taskManager', () => {
     expect(() => new TaskManager({ tasks: {} as never })).toThrow(TypeError);
     expect(() => new TaskManager('fast' as never)).toThrow(TypeError);
   });
+
+  it.each([
+    ['logger', null],
+    ['logger', { info: () => undefined }],
+    ['clock', { now: () => 0 }],
+    ['clock', 1],
+    ['random', 0.5],
+  ])('refuses a %s of another type at once: %j', (option, value) => {
+    expect(() => new TaskManager({ [option]: value })).toThrow(new RegExp(`^${option} must be `));
+  });
 });
