@@ -1,10 +1,10 @@
 import type { BatchItem } from './batch-item.js';
-import { checkStep, pulled, type ItemSource } from './item-source.js';
+import { CLOSE_MS, checkStep, pulled, type ItemSource, type SourceOptions } from './item-source.js';
 
 /** An async iterable: one `next()` at a time, and at most one item fetched ahead. */
 export class AsyncItemSource<T> implements ItemSource<T> {
   readonly #iterator: AsyncIterator<T, unknown>;
-  readonly #onChange: () => void;
+  readonly #options: SourceOptions;
   #pulled = 0;
   #atHand: BatchItem<T> | undefined;
   #pulling = false;
@@ -12,10 +12,10 @@ export class AsyncItemSource<T> implements ItemSource<T> {
   #closed = false;
   failure: { readonly error: unknown } | undefined;
 
-  /** @param onChange is called when an item has come, or the end, or an error; must not throw. */
-  constructor(items: AsyncIterable<T>, onChange: () => void) {
+  /** @throws whatever the iterable throws when it is asked for its iterator. */
+  constructor(items: AsyncIterable<T>, options: SourceOptions) {
     this.#iterator = items[Symbol.asyncIterator]();
-    this.#onChange = onChange;
+    this.#options = options;
   }
 
   get ready(): boolean {
@@ -53,7 +53,7 @@ export class AsyncItemSource<T> implements ItemSource<T> {
     }
     this.#closed = true;
     const closing = this.#return();
-    if (!this.#pulling) await closing;
+    if (!this.#pulling) await this.#soon(closing);
   }
 
   /** The item that was fetched ahead. */
@@ -74,7 +74,7 @@ export class AsyncItemSource<T> implements ItemSource<T> {
       if (!this.#closed) this.failure = { error };
     }
     this.#pulling = false;
-    this.#onChange();
+    this.#options.onChange();
   }
 
   async #return(): Promise<void> {
@@ -83,5 +83,16 @@ export class AsyncItemSource<T> implements ItemSource<T> {
     } catch {
       // The call has been stopped already; how the source takes it changes nothing.
     }
+  }
+
+  /** Resolves when `closing` does, and after {@link CLOSE_MS} without it: it may hang for ever. */
+  #soon(closing: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(CLOSE_MS, resolve);
+      void closing.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 }

@@ -9,7 +9,7 @@ import type { ItemSource } from './item-source.js';
 import { Linger } from './linger.js';
 import { openSource, type Items } from './open-source.js';
 import type { OutcomeSink } from './outcome-sink.js';
-import { isThenable } from './thenable.js';
+import { isThenable } from '../task/thenable.js';
 import { WaitingItems } from './waiting-items.js';
 
 /** In place of a value: a handler may return anything, undefined included. */
@@ -61,7 +61,7 @@ export class BatchCall<T, R> {
   constructor(setup: BatchCallSetup<T, R>) {
     const goOn = (): void => this.resume();
     this.#setup = setup;
-    this.#source = openSource(setup.items, goOn);
+    this.#source = openSource(setup.items, { clock: setup.options.clock, onChange: goOn });
     this.#waiting = new WaitingItems(setup.options.clock, goOn);
   }
 

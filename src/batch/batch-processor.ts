@@ -25,7 +25,9 @@ import { Tally } from './tally.js';
  * All calls on one processor share `maxConcurrent`, and take turns: after `batchSize` items a call goes to the back of
  * the line. A call that waits for its source, for its reader or for the time of a retry takes up nothing.
  *
- * A handler that ignores its signal is waited for: a limit stays a limit.
+ * A handler that ignores its signal is waited for: a limit stays a limit. For the same reason a handler must not await
+ * a call on its own processor: where every place is taken by handlers that do so, as with `maxConcurrent: 1`, they wait
+ * for ever. Give inner calls a processor of their own.
  */
 export class BatchProcessor {
   readonly #options: ResolvedBatchOptions;
@@ -43,7 +45,8 @@ export class BatchProcessor {
    * one that threw is cancelled.
    *
    * @param items an array counts as given whole: its items that never began are `cancelled`. Of an iterable only what it
-   * has yielded counts; left early it is closed, and its errors in closing are ignored.
+   * has yielded counts; left early it is closed, its errors in closing are ignored, and one that takes more than a second
+   * to close is no longer waited for.
    * @throws what the source itself throws, unchanged, after every item that it yielded has ended.
    * @throws {TypeError|RangeError} when an argument is of the wrong type or out of range.
    */

@@ -1,3 +1,4 @@
+import type { Clock } from '../ports/clock.js';
 import type { BatchItem } from './batch-item.js';
 
 /** Where the items of a call come from, pulled one at a time. */
@@ -17,13 +18,24 @@ export interface ItemSource<T> {
   /** The next item; undefined when none is ready or there is none left. */
   take(): BatchItem<T> | undefined;
   /**
-   * Leaves the source early: calls its `return()`, once, and waits for it, but not for a `next()` that is still under
-   * way, because that may never settle. Nothing can be taken afterwards. Never rejects.
+   * Leaves the source early: calls its `return()`, once, and waits for it, at most {@link CLOSE_MS}, and not for a
+   * `next()` that is still under way: either may never settle. Nothing can be taken afterwards. Never rejects.
    */
   close(): Promise<void>;
   /** Items that were given but, because of {@link close}, will never be taken. */
   leftovers(): Iterable<BatchItem<T>>;
 }
+
+/** What a source needs beside the items. */
+export interface SourceOptions {
+  /** Measures how long an async source may take to close. */
+  readonly clock: Clock;
+  /** Called when an async source has come on. Must not throw. */
+  readonly onChange: () => void;
+}
+
+/** For how long a source that is left early is waited for, in milliseconds. */
+export const CLOSE_MS = 1_000;
 
 /** Makes the record of an item that was just pulled. */
 export function pulled<T>(index: number, item: T): BatchItem<T> {

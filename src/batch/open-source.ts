@@ -1,6 +1,6 @@
 import { show } from '../task/checks.js';
 import { AsyncItemSource } from './async-item-source.js';
-import type { ItemSource } from './item-source.js';
+import type { ItemSource, SourceOptions } from './item-source.js';
 import { SyncItemSource } from './sync-item-source.js';
 
 /** What a batch takes its items from. Items are handed over as they are: one that is a promise is not awaited. */
@@ -20,13 +20,15 @@ export function checkItems(items: unknown): void {
 /**
  * Opens what {@link checkItems} let pass.
  *
- * @param onChange is called when an async source has come on.
  * @throws whatever the iterable throws when it is asked for its iterator.
  */
-export function openSource<T>(items: Items<T>, onChange: () => void): ItemSource<T> {
-  return Symbol.asyncIterator in Object(items)
-    ? new AsyncItemSource(items as AsyncIterable<T>, onChange)
-    : new SyncItemSource(items as Iterable<T>);
+export function openSource<T>(items: Items<T>, options: SourceOptions): ItemSource<T> {
+  return isAsync(items) ? new AsyncItemSource(items, options) : new SyncItemSource(items);
+}
+
+/** As `for await` decides it: a member that is undefined is none. */
+function isAsync<T>(items: Items<T>): items is AsyncIterable<T> {
+  return hasMethod(items, Symbol.asyncIterator);
 }
 
 function hasMethod(value: object, name: symbol): boolean {

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { BatchProcessor } from '../../src/batch/batch-processor.js';
-import { settle } from '../fake-clock.js';
+import { FakeClock, settle } from '../fake-clock.js';
 import { CountingSource, HeldHandler, rejection } from './probe.js';
 
 /** An async source that gives what the test pushes, and never ends by itself. */
@@ -224,6 +224,31 @@ describe('a source', () => {
     first.resolve();
     expect(await result).toMatchObject({ total: 2, succeeded: 1, cancelled: 1 });
     expect(closed).toHaveBeenCalledTimes(1);
+  });
+
+  it('that never closes does not hold up an abort', async () => {
+    const clock = new FakeClock();
+    const controller = new AbortController();
+    const returned = jest.fn(() => new Promise<never>(() => undefined));
+    let n = 0;
+    const next = (): Promise<IteratorResult<number>> => Promise.resolve({ value: n++ });
+    const source = { [Symbol.asyncIterator]: () => ({ next, return: returned }) };
+    const { signal } = controller;
+    const work = new HeldHandler<number>();
+    const result = new BatchProcessor({ maxConcurrent: 1, clock }).process(source, work.handler, { signal });
+    const first = await work.untilBegun(0);
+    await settle();
+    controller.abort();
+    first.resolve();
+    await clock.run(1_000);
+    expect(await result).toMatchObject({ total: 2, succeeded: 1, cancelled: 1 });
+    expect(returned).toHaveBeenCalledTimes(1);
+  });
+
+  it('whose async iterator is undefined is read by its other one', async () => {
+    const items = { [Symbol.asyncIterator]: undefined, [Symbol.iterator]: () => [1, 2][Symbol.iterator]() };
+    const result = await new BatchProcessor().process(items as Iterable<number>, (n) => n);
+    expect(result).toMatchObject({ total: 2, succeeded: 2 });
   });
 
   describe('that stalls', () => {
