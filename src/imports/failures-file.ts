@@ -63,13 +63,15 @@ export class FailuresFile {
   }
 
   /**
-   * Opens the failures that have been added until now for reading, also while more of them come. Destroy the stream if
-   * you do not read it to its end.
+   * Opens the failures that have been added until now for reading, also while more of them come. Where a batch could not
+   * be written, those before it are there all the same. Destroy the stream if you do not read it to its end.
    *
-   * @throws {TaskError} BACKEND when they could not be written or the file not be opened.
+   * @throws {TaskError} BACKEND when not even the first batch could be written, or the file not be opened.
    */
   async open(): Promise<ByteStream> {
-    await this.flush();
+    await this.flush().catch((error: unknown) => {
+      if (this.#written === 0) throw error;
+    });
     if (this.#file === undefined) return Readable.from([]);
     return this.#files.open(this.#file.name, { length: this.#written });
   }
@@ -91,8 +93,11 @@ export class FailuresFile {
   /** Removes the file. May be called again, before `close` or without it. @throws {TaskError} BACKEND when it is refused. */
   async remove(): Promise<void> {
     await this.#last.catch(() => undefined);
-    await this.#file?.close();
-    if (this.#file !== undefined) await this.#files.remove(this.#file.name);
+    try {
+      await this.#file?.close();
+    } finally {
+      if (this.#file !== undefined) await this.#files.remove(this.#file.name);
+    }
   }
 
   async #write(bytes: Buffer): Promise<void> {

@@ -1,4 +1,4 @@
-import { TaskError } from '../task/errors.js';
+import { steering, TaskError } from '../task/errors.js';
 
 /** How large one record of a file may be, in bytes: 1 MiB, what a run's input may be. */
 export const MAX_RECORD_BYTES = 1_048_576;
@@ -41,5 +41,5 @@ export interface RecordPlace {
 
 /** @param problem a sentence without its full stop, fit to be shown to whoever sent the file. */
 export function badRecord({ index, line }: RecordPlace, problem: string): BadRecord {
-  return { index, line, error: new TaskError('INPUT_INVALID', problem) };
+  return { index, line, error: steering(new TaskError('INPUT_INVALID', problem)) };
 }

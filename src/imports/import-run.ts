@@ -3,7 +3,7 @@ import type { ItemContext } from '../batch/batch-item.js';
 import type { Outcome } from '../batch/outcome.js';
 import type { ManagerCore } from '../manager/manager-core.js';
 import type { FileStore } from '../ports/files.js';
-import { hasCode } from '../task/errors.js';
+import { hasCode, TaskError } from '../task/errors.js';
 import { describeError } from '../task/run-error.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
@@ -50,29 +50,22 @@ export class ImportRun {
   /**
    * Handles every record. A cancelled import ends with the counts it has come to.
    *
-   * @throws {TaskError} INPUT_INVALID when the file as a whole is wrong; BACKEND when it, or the failures, could not be
-   * read or written; RUN_INTERRUPTED when the manager closes.
+   * @throws {TaskError} INPUT_INVALID when the file as a whole is wrong; BACKEND when it could not be read, or when the
+   * failures can no longer be stored: its message says what had become of the records until then; RUN_INTERRUPTED when
+   * the manager closes.
    */
   async handle(file: string, format: ImportFormat): Promise<ImportResult> {
-    const { ctx, files } = this.#parts;
-    const total = await this.#count(file, format);
+    const { ctx, files, failures } = this.#parts;
+    // A cancel does not cut the counting short: it takes little, and a cancelled import says how much it left undone.
+    const total = await countRecords(files, { name: file, format });
+    ctx.progress(0, total);
     if (!ctx.signal.aborted) {
-      ctx.progress(0, total);
       await this.#handleAll(readRecords(await files.open(file), format), total);
     }
     if (ctx.signal.aborted && !hasCode(ctx.signal.reason, 'RUN_CANCELLED')) throw ctx.signal.reason;
+    await this.#store(failures.flush(), total);
     const [succeeded, failed] = [this.#succeeded, this.#failed];
     return { total, succeeded, failed, cancelled: total - succeeded - failed };
-  }
-
-  /** Known before the first record is handled, so that progress has a total and counts are exact at any moment. */
-  async #count(file: string, format: ImportFormat): Promise<number> {
-    const { ctx, files } = this.#parts;
-    // A cancel does not cut the counting short: it takes little, and a cancelled import says how much it left undone.
-    return countRecords(files, { name: file, format, signal: undefined }).then((total) => {
-      ctx.progress(0, total);
-      return total;
-    });
   }
 
   async #handleAll(records: AsyncIterable<ImportRecord>, total: number): Promise<void> {
@@ -80,7 +73,7 @@ export class ImportRun {
     const options = { signal: ctx.signal, retry: task.retry };
     for await (const outcome of processor.stream(records, (record, item) => this.#attempt(record, item), options)) {
       if (outcome.status === 'succeeded') this.#succeeded += 1;
-      if (outcome.status === 'failed') await this.#fail(outcome);
+      if (outcome.status === 'failed') await this.#store(this.#fail(outcome), total);
       if (outcome.status !== 'cancelled') ctx.progress(this.#succeeded + this.#failed, total);
     }
   }
@@ -115,6 +108,21 @@ export class ImportRun {
         resolve();
       });
     });
+  }
+
+  /** @throws {TaskError} BACKEND with the counts: nobody would go through the file again only to learn them. */
+  async #store(storing: Promise<void>, total: number): Promise<void> {
+    try {
+      await storing;
+    } catch (cause) {
+      // A cancelled import keeps its counts, as its result, whether or not its last failures could be stored.
+      if (this.#parts.ctx.signal.aborted) return;
+      throw new TaskError(
+        'BACKEND',
+        `The failures of this import can no longer be stored. Until then ${this.#succeeded} of its ${total} records had succeeded and ${this.#failed} had failed`,
+        { cause },
+      );
+    }
   }
 
   async #fail({ item: record, error, attempts }: Outcome<ImportRecord, unknown> & { status: 'failed' }): Promise<void> {

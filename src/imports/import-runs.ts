@@ -151,7 +151,10 @@ export class ImportRuns {
     try {
       return await run.handle(file, format);
     } finally {
-      await failures.close();
+      // What the import has come to stands: it has flushed its failures already, or something worse has ended it.
+      await failures.close().catch((err: unknown) => {
+        this.#core.options.logger?.error({ runId: ctx.runId, err }, 'The failures of an import could not be closed');
+      });
     }
   }
 

@@ -8,7 +8,6 @@ import { readRecords } from '../../src/imports/records.js';
 import type { FileStore } from '../../src/ports/files.js';
 import { openFiles } from '../open-files.js';
 import { temporaryFolders } from '../temporary-folder.js';
-import { until } from '../until.js';
 
 const SAMPLE = join(import.meta.dirname, '../../src/examples/data/products.csv');
 const temporaryFolder = temporaryFolders();
@@ -36,25 +35,7 @@ describe('the count of records', () => {
     const name = await stored(Readable.from(['a,a\n']));
     const counting = countRecords(files, { name, format: 'csv' });
     expect(await counting.catch((error: unknown) => error)).toMatchObject({ code: 'INPUT_INVALID' });
-  });
-
-  test('ends with the reason of its signal and gives the handle back', async () => {
-    const name = await stored(Readable.from(Array.from({ length: 100 }, () => '1\n'.repeat(50_000))));
-    const abort = new AbortController();
-    const reason = new Error('enough');
-    const counting = countRecords(files, { name, format: 'ndjson', signal: abort.signal });
-    const outcome = counting.catch((error: unknown) => error);
-    await until(async () => (await openFiles(folder)).length > 0);
-    abort.abort(reason);
-    expect(await outcome).toBe(reason);
-    await files.close();
     expect(await openFiles(folder)).toEqual([]);
-  });
-
-  test('does not begin once its signal has aborted', async () => {
-    const reason = new Error('enough');
-    const counting = countRecords(files, { name: 'x', format: 'csv', signal: AbortSignal.abort(reason) });
-    expect(await counting.catch((error: unknown) => error)).toBe(reason);
   });
 });
 

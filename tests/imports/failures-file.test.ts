@@ -135,6 +135,20 @@ describe('the failures of an import', () => {
       }
       expect(writes).toBe(1);
     });
+
+    test('are still there as far as they had been stored before', async () => {
+      let room = 1;
+      const full = new FailuresFile(
+        storeThatAppends(async () => {
+          if ((room -= 1) < 0) throw new Error('there is no space left');
+        }),
+      );
+      await full.add(failure(0));
+      const stored = await text(await full.open());
+      await full.add(failure(1));
+      expect(await full.flush().catch((error: unknown) => (error as Error).message)).toBe('there is no space left');
+      expect(await text(await full.open())).toBe(stored);
+    });
   });
 });
 

@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { fileFolder } from '../../src/backends/files/file-folder.js';
 import { importRuns, type ImportOptions, type ImportRequest, type ImportRuns } from '../../src/imports/import-runs.js';
 import type { ManagerOptions } from '../../src/manager/manager-options.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
-import type { FileStore } from '../../src/ports/files.js';
+import type { AppendableFile, FileStore } from '../../src/ports/files.js';
 import { RetryLaterError } from '../../src/task/errors.js';
 import { defineTask } from '../../src/task/task.js';
 import type { TaskContext } from '../../src/task/task-context.js';
@@ -355,6 +355,67 @@ describe('files', () => {
     await manager.startNamed('item', { n: 1 });
     await expect(start(numbers(3))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
     expect(stored()).toEqual([]);
+  });
+});
+
+describe('where failures can no longer be stored', () => {
+  /** A store like the test's own, but for what the test replaces of the files that grow. */
+  function breaking(replaced: (file: AppendableFile) => Partial<AppendableFile>): FileStore {
+    return {
+      put: (source, options) => files.put(source, options),
+      open: (name, range) => files.open(name, range),
+      remove: (name) => files.remove(name),
+      close: () => files.close(),
+      append: async () => {
+        const file = await files.append();
+        const rest = { write: (bytes: Uint8Array) => file.write(bytes), close: () => file.close() };
+        return { name: file.name, ...rest, ...replaced(file) };
+      },
+    };
+  }
+
+  function withRoomFor(writes: number): FileStore {
+    return breaking((file) => ({
+      write: (bytes) => ((writes -= 1) < 0 ? Promise.reject(new Error('no space left')) : file.write(bytes)),
+    }));
+  }
+
+  it('an import fails with the counts until then, and keeps the failures that had been stored', async () => {
+    set({}, { files: withRoomFor(1), maxConcurrent: 1 });
+    handler = async ({ n }, ctx) => {
+      if (n === 1) await until(async () => (await failuresOf(ctx.runId)).length === 1);
+      if (n !== 1) throw new Error('bad');
+    };
+    const run = await start(numbers(3));
+    const { status, error } = await run.settled();
+    expect([status, error?.code]).toEqual(['failed', 'BACKEND']);
+    expect(error?.message).toContain('Until then 1 of its 3 records had succeeded and 2 had failed');
+    expect(await failuresOf(run.id)).toHaveLength(1);
+  });
+
+  it('a cancelled import keeps its counts', async () => {
+    set({}, { files: withRoomFor(0) });
+    handler = ({ n }, ctx) => {
+      if (n === 0) throw new Error('bad');
+      return untilAborted(ctx);
+    };
+    const run = await start(numbers(10));
+    await until(async () => (await run.snapshot())?.progress?.done === 1);
+    await run.cancel();
+    expect(await run.settled()).toMatchObject({ status: 'cancelled', result: { total: 10, failed: 1, cancelled: 9 } });
+  });
+
+  it('an import whose file only cannot be closed completes, and the log tells of it', async () => {
+    const error = jest.fn();
+    const nothing = (): void => undefined;
+    const logger = { debug: nothing, info: nothing, warn: nothing, error };
+    const close = (file: AppendableFile) => file.close().then(() => Promise.reject(new Error('not closed')));
+    set({ logger }, { files: breaking((file) => ({ close: () => close(file) })) });
+    handler = () => Promise.reject(new Error('bad'));
+    const run = await start(numbers(2));
+    expect(await run.result()).toEqual({ total: 2, succeeded: 0, failed: 2, cancelled: 0 });
+    expect(error).toHaveBeenCalledWith(expect.objectContaining({ runId: run.id }), expect.stringContaining('closed'));
+    expect(await failuresOf(run.id)).toHaveLength(2);
   });
 });
 
