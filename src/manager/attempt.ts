@@ -1,10 +1,11 @@
 import type { Executor } from '../ports/executor.js';
 import type { Clock } from '../ports/clock.js';
-import { CancelledError, TaskError, TimeLimitError } from '../task/errors.js';
+import { CancelledError, isTaskError, steering, TaskError, TimeLimitError } from '../task/errors.js';
 import type { CancelledRequest } from '../task/run.js';
 import type { LogLevel } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
+import { isThenable } from '../task/thenable.js';
 import { LazyAbort } from '../timing/lazy-abort.js';
 import type { QueuedTimer, TimerQueue } from '../timing/timer-queue.js';
 import { parseInput } from './parse-input.js';
@@ -94,10 +95,10 @@ export abstract class Attempt {
     if (parsed instanceof Promise) {
       parsed.then(
         (value) => this.#execute(value, ctx),
-        (error: unknown) => this.#threw(error),
+        (error: unknown) => this.#refused(error),
       );
     } else if (parsed.ok) this.#execute(parsed.value, ctx);
-    else this.#threw(parsed.error);
+    else this.#refused(parsed.error);
   }
 
   /** The handler returned; the attempt had not ended yet. */
@@ -123,7 +124,8 @@ export abstract class Attempt {
     try {
       returned = this.#tools.executor.execute(this.task, input, ctx);
       if (isThenable(returned)) {
-        Promise.resolve(returned).then(
+        void nativeThen.call(
+          Promise.resolve(returned),
           (value) => this.#returned(value),
           (error: unknown) => this.#threw(error),
         );
@@ -134,6 +136,11 @@ export abstract class Attempt {
       return;
     }
     this.#returned(returned);
+  }
+
+  /** The same input would be refused again; it is another matter where a handler passes such an error on. */
+  #refused(error: unknown): void {
+    this.#threw(isTaskError(error) ? steering(error) : error);
   }
 
   #returned(value: unknown): void {
@@ -205,13 +212,13 @@ export abstract class Attempt {
   }
 }
 
-/** May throw: a getter of the value's own runs. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof Reflect.get(value, 'then') === 'function'
-  );
-}
+/**
+ * A promise may have a `then` of its own that calls back as often as it likes; as for `await`, only the genuine one
+ * counts. Taken when the module is loaded.
+ */
+// It is called on a promise each time.
+// eslint-disable-next-line @typescript-eslint/unbound-method
+const { then: nativeThen } = Promise.prototype;
 
 /** A line of a handler's log is cut after so many characters. */
 const MAX_LINE = 8_192;

@@ -1,5 +1,6 @@
 import { TaskError } from '../task/errors.js';
 import { describeIssues, type SchemaResult, type StandardSchema } from '../task/standard-schema.js';
+import { isThenable } from '../task/thenable.js';
 
 /** What parsing gave: the value for the handler, or a `TaskError` `INPUT_INVALID`. */
 export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: TaskError };
@@ -13,7 +14,7 @@ export function parseInput(schema: StandardSchema | undefined, input: unknown): 
   if (schema === undefined) return { ok: true, value: input };
   try {
     const result = schema['~standard'].validate(input);
-    return isPromiseLike(result) ? parseLater(result) : read(result);
+    return isThenable(result) ? parseLater(result) : read(result);
   } catch (error) {
     return { ok: false, error: schemaFailed(error) };
   }
@@ -48,8 +49,4 @@ function schemaFailed(cause: unknown): TaskError {
     cause,
     details: { issues: [] },
   });
-}
-
-function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -40,6 +40,11 @@ export interface TaskErrorOptions {
 /** Marks our errors across copies of this package, where `instanceof` says no. */
 const BRAND = Symbol.for('errand.TaskError');
 
+/** Marks errors that say what is to follow: made to be thrown, not telling of how something else ended. */
+const STEERS = Symbol.for('errand.steers');
+/** Marks errors that tell how a run ended: whoever passes one on has not ended that way. */
+const TELLS = Symbol.for('errand.tells');
+
 /** The one error class that Errand throws for what goes wrong at run time. Its message is fit to be shown to callers. */
 export class TaskError extends Error {
   readonly code: ErrorCode;
@@ -98,6 +103,7 @@ export class NonRetryableError extends TaskError {
   constructor(message: string, options: TaskErrorOptions = {}) {
     super('NON_RETRYABLE', message, options);
     this.name = 'NonRetryableError';
+    steering(this);
   }
 }
 
@@ -119,6 +125,7 @@ export class RetryLaterError extends TaskError {
     super('RETRY_LATER', message, { ...options, details: { ...options.details, delayMs } });
     this.name = 'RetryLaterError';
     this.delayMs = delayMs;
+    steering(this);
   }
 }
 
@@ -127,11 +134,7 @@ export const MAX_DURATION_MS = 315_576_000_000;
 
 /** Whether `value` is a {@link TaskError} of any copy of this package. Never throws, whatever `value` is. */
 export function isTaskError(value: unknown): value is TaskError {
-  try {
-    return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true;
-  } catch {
-    return false; // a proxy or a getter that throws is no error of ours
-  }
+  return isMarked(value, BRAND);
 }
 
 /** The code of a {@link TaskError}; undefined for everything else. Never throws. */
@@ -148,4 +151,35 @@ export function codeOf(value: unknown): ErrorCode | undefined {
 /** Whether `value` is a {@link TaskError} with this code. Never throws. */
 export function hasCode(value: unknown, code: ErrorCode): value is TaskError {
   return codeOf(value) === code;
+}
+
+/**
+ * Lets an error's code decide what follows the attempt that throws it. A `NonRetryableError` and a `RetryLaterError`
+ * do so by themselves; an error of the same code that tells of another run does not.
+ */
+export function steering<E extends TaskError>(error: E): E {
+  return Object.defineProperty(error, STEERS, { value: true });
+}
+
+/** The code of an error that decides what follows its attempt; undefined for everything else. Never throws. */
+export function steeringCodeOf(value: unknown): ErrorCode | undefined {
+  return isMarked(value, STEERS) ? codeOf(value) : undefined;
+}
+
+/** Says of an error that it tells how a run ended. */
+export function telling<E extends TaskError>(error: E): E {
+  return Object.defineProperty(error, TELLS, { value: true });
+}
+
+/** Whether this is what `result()` of some run rejected with. Never throws. */
+export function tellsOfRun(value: unknown): boolean {
+  return isMarked(value, TELLS);
+}
+
+function isMarked(value: unknown, mark: symbol): boolean {
+  try {
+    return typeof value === 'object' && value !== null && Reflect.get(value, mark) === true;
+  } catch {
+    return false; // a proxy or a getter that throws is no error of ours
+  }
 }

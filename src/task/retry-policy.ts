@@ -1,5 +1,6 @@
 import { checkDuration, checkInteger, checkOptions, show } from './checks.js';
-import { hasCode, isTaskError, MAX_DURATION_MS, RetryLaterError } from './errors.js';
+import { type ErrorCode, MAX_DURATION_MS, steeringCodeOf } from './errors.js';
+import { isThenable } from './thenable.js';
 
 /** When and how often failed work is tried again. */
 export interface RetryPolicy {
@@ -71,13 +72,23 @@ export function resolveRetryPolicy(policy: RetryPolicy | undefined): ResolvedRet
  * The wait before the attempt after `attempt`, in milliseconds: `min(maxDelayMs, initialDelayMs × factor^(attempt − 1))`,
  * and with full jitter an even draw from 0 up to that.
  *
- * @param random gives numbers from 0 up to, not including, 1.
+ * @param random gives numbers from 0 up to, not including, 1; whatever else it does counts as no draw: the whole wait.
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ for full jitter
  */
 export function retryDelayMs(policy: ResolvedRetryPolicy, attempt: number, random: () => number): number {
   const computed = policy.initialDelayMs === 0 ? 0 : policy.initialDelayMs * policy.factor ** (attempt - 1);
   const capped = Math.min(policy.maxDelayMs, computed);
-  return Math.round(policy.jitter === 'full' ? random() * capped : capped);
+  return Math.round(policy.jitter === 'full' ? draw(random) * capped : capped);
+}
+
+/** A run must not be left without an end by a source of random numbers that was given. */
+function draw(random: () => number): number {
+  try {
+    const drawn = random();
+    return drawn >= 0 && drawn < 1 ? drawn : 1;
+  } catch {
+    return 1;
+  }
 }
 
 /** What follows a failed attempt: another one after a wait, or the end. */
@@ -94,35 +105,42 @@ export interface FailedAttempt {
   readonly random: () => number;
 }
 
-/** Decides what follows a failed attempt: the one place where retries of runs, items and `retry()` are decided. */
+/**
+ * Decides what follows a failed attempt: the one place where retries of runs, items and `retry()` are decided. Never
+ * throws, and every delay it gives is from 0 to ten years.
+ */
 export function decideRetry(policy: ResolvedRetryPolicy, failed: FailedAttempt): RetryDecision {
   const { error, attempt, delays, random } = failed;
-  if (hasCode(error, 'RETRY_LATER') && delays < MAX_DELAYS) {
+  const code = steeringCodeOf(error);
+  if (code === 'RETRY_LATER' && delays < MAX_DELAYS) {
     return { again: true, delayMs: laterDelayMs(error), usesAttempt: false };
   }
-  if (attempt >= policy.maxAttempts || isHopeless(error) || !accepts(policy, error, attempt)) return { again: false };
+  if (attempt >= policy.maxAttempts || isHopeless(code) || !accepts(policy, error, attempt)) return { again: false };
   return { again: true, delayMs: retryDelayMs(policy, attempt, random), usesAttempt: true };
 }
 
-/** An error of another copy of this package, or one that crossed a thread, carries the delay in its details only. */
+/** An error that crossed a thread may carry the delay in its details only; where none can be read there is no wait. */
 function laterDelayMs(error: unknown): number {
-  if (error instanceof RetryLaterError) return error.delayMs;
-  const delayMs = detail(error, 'delayMs');
-  return typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DURATION_MS ? delayMs : 0;
+  return durationOf(error, 'delayMs') ?? durationOf(memberOf(error, 'details'), 'delayMs') ?? 0;
 }
 
-/** What crossed a realm may have lost its details, and a thing that only looks like our error may throw. */
-function detail(error: unknown, name: string): unknown {
+function durationOf(value: unknown, name: string): number | undefined {
+  const found = memberOf(value, name);
+  return typeof found === 'number' && found >= 0 && found <= MAX_DURATION_MS ? found : undefined;
+}
+
+/** A member of something that was thrown, whose getters may throw. */
+function memberOf(value: unknown, name: string): unknown {
   try {
-    return isTaskError(error) ? (error as Partial<typeof error>).details?.[name] : undefined;
+    return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Errors that another attempt cannot mend. */
-function isHopeless(error: unknown): boolean {
-  return hasCode(error, 'NON_RETRYABLE') || hasCode(error, 'INPUT_INVALID');
+/** Errors that another attempt cannot mend. Where it is the handler's own input that was refused, the attempt says so. */
+function isHopeless(code: ErrorCode | undefined): boolean {
+  return code === 'NON_RETRYABLE' || code === 'INPUT_INVALID';
 }
 
 function accepts(policy: ResolvedRetryPolicy, error: unknown, attempt: number): boolean {
@@ -136,8 +154,4 @@ function accepts(policy: ResolvedRetryPolicy, error: unknown, attempt: number): 
   } catch {
     return false;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function';
 }

@@ -1,4 +1,4 @@
-import { codeOf, isTaskError, TaskError } from './errors.js';
+import { codeOf, isTaskError, TaskError, telling, tellsOfRun } from './errors.js';
 import type { Run, RunError } from './run.js';
 
 const MAX_MESSAGE = 2_000;
@@ -6,19 +6,22 @@ const MAX_MESSAGE = 2_000;
 /**
  * Describes whatever a handler threw, for the run's record. Never throws: getters, proxies and `toString` that throw
  * have each left a run `running` for ever elsewhere.
+ *
+ * An error of another run's `result()` that the handler let through is a `HANDLER_FAILED`: it is the other run that was
+ * cancelled, ran out of time or had the wrong input.
  */
 export function describeError(thrown: unknown, attempt: number): RunError {
   const code = codeOf(thrown);
   if (code !== undefined && isTaskError(thrown)) {
-    return {
-      code,
+    return Object.freeze({
+      code: tellsOfRun(thrown) ? 'HANDLER_FAILED' : code,
       name: textOf(thrown, 'name', 'TaskError'),
       message: textOf(thrown, 'message', ''),
       attempt,
       exposed: true,
-    };
+    });
   }
-  return { code: 'HANDLER_FAILED', ...nameAndMessage(thrown), attempt, exposed: false };
+  return Object.freeze({ code: 'HANDLER_FAILED', ...nameAndMessage(thrown), attempt, exposed: false });
 }
 
 /**
@@ -29,10 +32,10 @@ export function resultError(run: Run, cause: unknown): TaskError {
   const details = { runId: run.id, status: run.status, attempt: run.attempt };
   if (run.status === 'cancelled') {
     const why = run.cancelReason === null ? '' : `: ${run.cancelReason}`;
-    return new TaskError('RUN_CANCELLED', `Run ${run.id} was cancelled${why}`, { details });
+    return telling(new TaskError('RUN_CANCELLED', `Run ${run.id} was cancelled${why}`, { details }));
   }
   const { code, message } = run.error ?? { code: 'HANDLER_FAILED' as const, message: 'unknown' };
-  return new TaskError(code, `Run ${run.id} failed: ${message}`, { details, cause });
+  return telling(new TaskError(code, `Run ${run.id} failed: ${message}`, { details, cause }));
 }
 
 function nameAndMessage(thrown: unknown): { name: string; message: string } {

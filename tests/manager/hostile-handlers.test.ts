@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { RetryLaterError } from '../../src/task/errors.js';
 import { newManager } from './workbench.js';
 
 function boom(): never {
@@ -7,6 +8,7 @@ function boom(): never {
 const cyclic: Record<string, unknown> = {};
 cyclic['self'] = cyclic;
 const BRAND = Symbol.for('errand.TaskError');
+const STEERS = Symbol.for('errand.steers');
 
 describe('a handler that throws', () => {
   it.each<[string, unknown]>([
@@ -77,11 +79,30 @@ describe('a handler that throws', () => {
 
   it('a RetryLaterError of another copy, without its details, is tried again at once', async () => {
     const { manager, clock } = newManager();
-    const thrown: unknown = { [BRAND]: true, code: 'RETRY_LATER' };
+    const thrown: unknown = { [BRAND]: true, [STEERS]: true, code: 'RETRY_LATER' };
     let calls = 0;
     const run = await manager.start('a', () => ((calls += 1) === 1 ? Promise.reject(thrown as Error) : 'later'));
     await clock.run(10);
     expect(await run.settled()).toMatchObject({ status: 'completed', attempt: 1 });
+  });
+});
+
+describe('a handler that throws a RetryLaterError', () => {
+  it.each<[string, PropertyDescriptor]>([
+    ['cannot be read', { get: boom }],
+    ['is no number', { value: NaN }],
+  ])('whose delay %s is tried again at once, and later runs are delivered', async (_what, delay) => {
+    const { manager, clock } = newManager({ concurrency: 1 });
+    const thrown = Object.defineProperties(new RetryLaterError(5), { delayMs: delay, details: delay });
+    let calls = 0;
+    const run = await manager.start('a', () => {
+      calls += 1;
+      if (calls === 1) throw thrown;
+      return calls;
+    });
+    const next = await manager.start('b', () => 'b');
+    await clock.run(10);
+    expect([await run.result(), await next.result()]).toEqual([2, 'b']);
   });
 });
 
@@ -145,6 +166,19 @@ describe('a handler that returns', () => {
     };
     const run = await manager.start('a', () => ({ then }));
     expect(await run.result()).toBe(1);
+  });
+
+  it('a promise with a then of its own is settled once, and so gives back one slot', async () => {
+    const { manager } = newManager({ concurrency: 1 });
+    const promise = Object.assign(Promise.resolve(1), {
+      then: (resolve: (value: unknown) => void) => {
+        for (const value of ['a', 'b', 'c']) resolve(value);
+      },
+    });
+    const run = await manager.start('a', () => promise);
+    // What the promise itself says, as for `await`.
+    expect(await run.result()).toBe(1);
+    expect(await manager.counts()).toMatchObject({ atWork: 0, abandoned: 0, dropped: 0 });
   });
 
   it('a thenable that never settles is at work until its hard limit', async () => {

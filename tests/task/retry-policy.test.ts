@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { NonRetryableError, RetryLaterError, TaskError } from '../../src/task/errors.js';
+import { NonRetryableError, RetryLaterError, steering, TaskError } from '../../src/task/errors.js';
 import {
   decideRetry,
   MAX_DELAYS,
@@ -101,7 +101,7 @@ describe('after a failed attempt', () => {
 
   it.each<[string, TaskError]>([
     ['NonRetryableError', new NonRetryableError('no')],
-    ['INPUT_INVALID', new TaskError('INPUT_INVALID', 'no')],
+    ['INPUT_INVALID of its own input', steering(new TaskError('INPUT_INVALID', 'no'))],
   ])('with %s comes the end', (_, error) => {
     expect(decide(error)).toEqual({ again: false });
   });
@@ -125,8 +125,39 @@ describe('after a failed attempt', () => {
     expect(decide(error, { delays: MAX_DELAYS })).toMatchObject({ again: true, usesAttempt: true });
   });
 
+  it.each(['NON_RETRYABLE', 'RETRY_LATER', 'INPUT_INVALID'] as const)(
+    'an error that only has the code %s decides nothing',
+    (code) => {
+      expect(decide(new TaskError(code, 'of another run'))).toEqual({ again: true, delayMs: 1_000, usesAttempt: true });
+      expect(decide(new TaskError(code, 'of another run'), { policy: NO_RETRY })).toEqual({ again: false });
+    },
+  );
+
+  it('with RetryLaterError there is no wait where its delay is none or cannot be read', () => {
+    const refuses = (): never => {
+      throw new Error('boom');
+    };
+    const unreadable = new RetryLaterError(5, 'later');
+    for (const name of ['delayMs', 'details']) Object.defineProperty(unreadable, name, { get: refuses });
+    expect(decide(unreadable)).toEqual({ again: true, delayMs: 0, usesAttempt: false });
+    for (const delayMs of [NaN, -1, Infinity, '5'])
+      expect(decide(Object.assign(new RetryLaterError(7), { delayMs }))).toMatchObject({ delayMs: 7 });
+  });
+
+  it.each([NaN, -1, 1, Infinity])('a draw of %s is none: the wait is the whole one', (drawn) => {
+    const policy = resolved({ jitter: 'full' });
+    expect(retryDelayMs(policy, 1, () => drawn)).toBe(1_000);
+  });
+
+  it('a source of random numbers that throws makes the wait the whole one', () => {
+    const random = (): never => {
+      throw new Error('boom');
+    };
+    expect(retryDelayMs(resolved({ jitter: 'full' }), 1, random)).toBe(1_000);
+  });
+
   it('with a RETRY_LATER of another copy of the package the delay is read from its details', () => {
-    const foreign = (delayMs: unknown) => new TaskError('RETRY_LATER', 'later', { details: { delayMs } });
+    const foreign = (delayMs: unknown) => steering(new TaskError('RETRY_LATER', 'later', { details: { delayMs } }));
     expect(decide(foreign(70))).toMatchObject({ delayMs: 70 });
     for (const wrong of [-1, NaN, Infinity, '5', undefined])
       expect(decide(foreign(wrong))).toMatchObject({ delayMs: 0 });
