@@ -1,4 +1,4 @@
-import { isThenable } from './thenable.js';
+import { isThenable } from '../task/thenable.js';
 import type { BatchItem } from './batch-item.js';
 import type { BatchProgress, BatchResult, KeptOutcomes, Outcome } from './outcome.js';
 import { cancelled, failed, succeeded, type OutcomeSink } from './outcome-sink.js';
