@@ -159,6 +159,24 @@ describe('a reader more than 1,000 events behind', () => {
     expect(events.at(-1)?.type).toBe('run:completed');
   });
 
+  it.each([
+    [1_000, 0],
+    [1_001, 1_000],
+  ])('misses, of %i unread events, %i', async (told, missed) => {
+    const { manager, clock } = newManager();
+    // A snapshot, the queueing, the start and the end are told beside the lines.
+    const lines = (ctx: TaskContext) => {
+      for (let n = 0; n < told - 4; n += 1) ctx.log.info(`${n}`);
+    };
+    const run = await manager.start('a', lines, { delayMs: 1 });
+    const stream = run.events();
+    await clock.run(1);
+    const events = await readAll(stream);
+    const [first] = events;
+    expect(first).toMatchObject(missed === 0 ? { type: 'run:snapshot' } : { type: 'run:gap', missed });
+    expect(events).toHaveLength(missed === 0 ? told : told - missed + 1);
+  });
+
   it('disturbs no other reader', async () => {
     const { manager, clock } = newManager();
     const lines = async (ctx: TaskContext) => {
