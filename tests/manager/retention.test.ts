@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
+import type { RunHandle } from '../../src/manager/run-handle.js';
 import { defineTask } from '../../src/task/task.js';
 import { settle } from '../fake-clock.js';
 import { Gate, newManager } from './workbench.js';
@@ -11,6 +12,11 @@ const HOUR = 3_600_000;
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
+}
+
+interface Started {
+  readonly run: RunHandle<unknown>;
+  readonly input: WeakRef<object>;
 }
 
 describe('retention', () => {
@@ -89,6 +95,24 @@ describe('retention', () => {
     await settle();
     collectGarbage();
     expect(watched.deref()).toBeUndefined();
+  });
+
+  it('keeps the input of a failed run, for a redrive, and of no other', async () => {
+    const { manager } = newManager();
+    const task = defineTask({ name: 't', handler: ({ fail }: { fail: boolean }) => (fail ? fails() : 1) });
+    const start = async (fail: boolean, delayMs: number): Promise<Started> => {
+      const input = { fail, big: 'x'.repeat(1_000) };
+      return { run: await manager.start(task, input, { delayMs }), input: new WeakRef(input) };
+    };
+    const completed = await start(false, 0);
+    const failed = await start(true, 0);
+    const waiting = await start(false, 1);
+    await Promise.all([completed.run.settled(), failed.run.settled(), manager.cancel(waiting.run.id)]);
+    await settle();
+    collectGarbage();
+    const dropped = [completed, waiting, failed].map(({ input }) => input.deref() === undefined);
+    expect(dropped).toEqual([true, true, false]);
+    expect((await manager.list()).items).toHaveLength(3);
   });
 
   it.each([{ keepResultMs: -1 }, { maxFinished: 1.5 }, { maxFailed: NaN }, { keep: 1 }])('refuses %j', (retention) => {
