@@ -1,17 +1,15 @@
 import { join } from 'node:path';
 import { fileFolder } from '../backends/files/file-folder.js';
 import { managerCore, type TaskManager } from '../manager/task-manager.js';
-import { importRuns, type ImportRuns } from './import-runs.js';
-
-/** One for each manager, however often its routes are mounted. */
-const known = new WeakMap<TaskManager, ImportRuns>();
+import { importRuns, importsOf, type ImportRuns } from './import-runs.js';
 
 /**
- * The imports of a manager that nobody gave any: files go to the folder `files` under `ERRAND_DATA` (default `data`),
- * which is made when the first body comes, and they go when the manager has closed.
+ * The imports of a manager for whose routes nobody named any: those that it has, however often its routes are mounted,
+ * or else new ones. Their files go to the folder `files` under `ERRAND_DATA` (default `data`), which is made when the
+ * first body comes, and they go when the manager has closed.
  */
 export function defaultImports(manager: TaskManager, options: { readonly exposeErrors: boolean }): ImportRuns {
-  const before = known.get(manager);
+  const before = importsOf(manager);
   if (before !== undefined) return before;
   const core = managerCore(manager);
   const files = fileFolder({ folder: join(process.env['ERRAND_DATA'] || 'data', 'files') });
@@ -20,7 +18,5 @@ export function defaultImports(manager: TaskManager, options: { readonly exposeE
       .close()
       .catch((err: unknown) => core.options.logger?.error({ err }, 'The folder for files could not be closed'));
   });
-  const imports = importRuns({ manager, files, ...options });
-  known.set(manager, imports);
-  return imports;
+  return importRuns({ manager, files, ...options });
 }

@@ -40,14 +40,28 @@ export interface ImportRequest extends Pick<StartOptions, 'id' | 'priority' | 't
 const KNOWN = ['manager', 'files', 'maxBytes', 'batchSize', 'maxConcurrent', 'exposeErrors'];
 const MAX_BYTES = 268_435_456;
 
+/** The imports of each manager that has any. */
+const made = new WeakMap<TaskManager, ImportRuns>();
+
 /**
  * Adds imports to a manager, once: runs of the kind `import`, which feed the records of a file to a task.
  *
  * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range.
+ * @throws {Error} when the manager has imports already: the runs of the ones would be handled by the others.
  */
 export function importRuns(options: ImportOptions): ImportRuns {
   checkOptions("importRuns' options", options, KNOWN);
-  return new ImportRuns(options);
+  if (made.has(options.manager)) {
+    throw new Error('This manager has imports already: call importRuns() once, before its routes are mounted');
+  }
+  const imports = new ImportRuns(options);
+  made.set(options.manager, imports);
+  return imports;
+}
+
+/** What {@link importRuns} has made for a manager. */
+export function importsOf(manager: TaskManager): ImportRuns | undefined {
+  return made.get(manager);
 }
 
 /** The imports of a manager. */

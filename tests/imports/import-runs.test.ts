@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { fileFolder } from '../../src/backends/files/file-folder.js';
+import { defaultImports } from '../../src/imports/default-imports.js';
 import { importRuns, type ImportOptions, type ImportRequest, type ImportRuns } from '../../src/imports/import-runs.js';
 import type { ManagerOptions } from '../../src/manager/manager-options.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
@@ -206,6 +207,23 @@ describe('an import', () => {
     set({}, { maxBytes: 10 });
     await expect(start(numbers(3))).rejects.toMatchObject({ name: 'FileTooLargeError', limitBytes: 10 });
     expect(stored()).toEqual([]);
+  });
+});
+
+describe('a manager', () => {
+  it('has imports once, and keeps those that it has', async () => {
+    set();
+    expect(() => importRuns({ manager, files })).toThrow('has imports already');
+    expect(defaultImports(manager, { exposeErrors: true })).toBe(imports);
+    expect(await (await start(numbers(1))).result()).toMatchObject({ succeeded: 1 });
+  });
+
+  it('that nobody gave imports gets the same ones each time', async () => {
+    set();
+    const other = new TaskManager();
+    const first = defaultImports(other, { exposeErrors: false });
+    expect(defaultImports(other, { exposeErrors: false })).toBe(first);
+    await other.close();
   });
 });
 
