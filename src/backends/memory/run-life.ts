@@ -91,22 +91,22 @@ export class RunLife {
 /** Adds who waits for a moment of a run; calls back at once where it has passed. */
 export function watchRun(record: RunRecord, moment: Moment, callback: Watcher): void {
   if (moment === 'free') {
-    if (record.active) record.seldom.freeWatchers.push(callback);
+    if (record.active) (record.seldom.freeWatchers ??= new Set()).add(callback);
     else callback(record.snapshot());
     return;
   }
   if (isFinal(record.status)) callback(record.snapshot());
   else if (record.watchers === null) record.watchers = callback;
-  else if (typeof record.watchers === 'function') record.watchers = [record.watchers, callback];
-  else record.watchers.push(callback);
+  else if (typeof record.watchers === 'function') record.watchers = new Set([record.watchers, callback]);
+  else record.watchers.add(callback);
 }
 
 /** Somebody waits no longer. */
 export function unwatchRun(record: RunRecord, moment: Moment, callback: Watcher): void {
   if (moment === 'free') {
-    if (record.rare) record.rare.freeWatchers = record.rare.freeWatchers.filter((other) => other !== callback);
+    record.rare?.freeWatchers?.delete(callback);
   } else if (record.watchers === callback) record.watchers = null;
-  else if (Array.isArray(record.watchers)) record.watchers = record.watchers.filter((other) => other !== callback);
+  else if (record.watchers instanceof Set) record.watchers.delete(callback);
 }
 
 /** Calls whoever waits for the end of the run. */
@@ -121,9 +121,9 @@ export function callFinalWatchers(record: RunRecord): void {
 
 /** Calls whoever waits for the run's id. */
 export function callFreeWatchers(record: RunRecord): void {
-  if (record.rare === null || record.rare.freeWatchers.length === 0) return;
-  const callbacks = record.rare.freeWatchers;
-  record.rare.freeWatchers = [];
+  const callbacks = record.rare?.freeWatchers;
+  if (!record.rare || !callbacks) return;
+  record.rare.freeWatchers = undefined;
   const ended = record.snapshot();
   for (const callback of callbacks) callback(ended);
 }

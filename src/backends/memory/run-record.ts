@@ -42,7 +42,7 @@ export class RareState {
   cause: unknown = undefined;
   failures: readonly RunFailure[] = NO_FAILURES;
   listeners: Set<(event: RunEvent) => void> | undefined;
-  freeWatchers: Watcher[] = [];
+  freeWatchers: Set<Watcher> | undefined;
 }
 
 /**
@@ -73,7 +73,7 @@ export class RunRecord extends ListNode implements StoredRun {
   #updated: number;
   lease: MemoryLease | null = null;
   /** Who waits for the end: nobody, one callback, or several. */
-  watchers: Watcher | Watcher[] | null = null;
+  watchers: Watcher | Set<Watcher> | null = null;
   rare: RareState | null = null;
   /** False once its record was removed or replaced. */
   kept = true;
