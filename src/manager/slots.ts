@@ -12,11 +12,16 @@ interface TaskSlots {
   readonly concurrency: number;
   readonly rate: RateWindow | undefined;
   atWork: number;
+  /** Whether an item goes first where items and runs wait: a run has got the last slot of the task. */
+  itemsTurn: boolean;
+  /** The backend's runs have this turn of the event loop to take what became free. */
+  offered: boolean;
 }
 
 /** Somebody who waits for a slot outside the backend's order: an item of an import. */
 interface Waiter {
   readonly task: SlotOwner;
+  readonly slots: TaskSlots;
   readonly grant: () => void;
 }
 
@@ -33,7 +38,6 @@ export class Slots {
   #last: { readonly task: SlotOwner; readonly slots: TaskSlots } | undefined;
   readonly #waiters: Waiter[] = [];
   #atWork = 0;
-  #itemsTurn = true;
   #rateTimer: Timer | undefined;
   #rateWakeAt = Infinity;
 
@@ -61,25 +65,25 @@ export class Slots {
     return 0;
   }
 
+  /** Takes a slot for a run. */
   take(task: SlotOwner): void {
-    const slots = this.#of(task);
-    slots.atWork += 1;
-    this.#atWork += 1;
-    slots.rate?.note(this.#clock.monotonic());
+    this.#take(this.#of(task), true);
   }
 
   /** The handler has settled. */
   give(task: SlotOwner): void {
-    this.#of(task).atWork -= 1;
+    const slots = this.#of(task);
+    slots.atWork -= 1;
     this.#atWork -= 1;
-    this.#handOut();
+    if (this.#waiters.length > 0) this.#handOut(slots);
+    this.#wake();
   }
 
   /** Waits for a slot and takes it. Rejects with the signal's reason when that aborts first. */
   async acquire(task: SlotOwner, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#waiters.length === 0 && this.free(task) > 0) {
-      this.take(task);
+      this.#take(this.#of(task), false);
       return;
     }
     await this.#wait(task, signal);
@@ -94,6 +98,7 @@ export class Slots {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         task,
+        slots: this.#of(task),
         grant: () => {
           forget();
           resolve();
@@ -109,27 +114,45 @@ export class Slots {
     });
   }
 
-  /** Freed slots go to items and to the backend's runs in turn, so that neither starves the other. */
-  #handOut(): void {
-    if (this.#waiters.length > 0) {
-      if (this.#itemsTurn) this.#grantOne();
-      else nextTurn(() => this.#grantLeft());
-      this.#itemsTurn = !this.#itemsTurn;
-    }
-    this.#wake();
+  #take(slots: TaskSlots, byRun: boolean): void {
+    slots.atWork += 1;
+    slots.itemsTurn = byRun;
+    this.#atWork += 1;
+    slots.rate?.note(this.#clock.monotonic());
   }
 
-  /** What the backend had no run for. */
-  #grantLeft(): void {
-    while (this.#grantOne());
+  /**
+   * A freed slot goes to an item or to a run of the backend, in turn for each task, so that neither starves the other.
+   * The turn passes on only with a slot that was taken: one that could not be used leaves it where it was.
+   */
+  #handOut(freed: TaskSlots): void {
+    if (freed.itemsTurn) this.#grantFirst(({ slots }) => !slots.offered);
+    else this.#offer(freed);
   }
 
-  #grantOne(): boolean {
-    const at = this.#waiters.findIndex(({ task }) => this.free(task) > 0);
+  /** A rate lets somebody begin again: one item of each task whose turn it is, then runs, then whoever is left. */
+  #handOutAll(): void {
+    while (this.#grantFirst(({ slots }) => slots.itemsTurn));
+    for (const { slots } of this.#waiters) this.#offer(slots);
+  }
+
+  /** The items of the task stand back until the backend has looked. */
+  #offer(slots: TaskSlots): void {
+    if (slots.offered) return;
+    slots.offered = true;
+    nextTurn(() => {
+      slots.offered = false;
+      // What the backend had no run for.
+      while (this.#grantFirst((waiter) => !waiter.slots.offered));
+    });
+  }
+
+  #grantFirst(mayGo: (waiter: Waiter) => boolean): boolean {
+    const at = this.#waiters.findIndex((waiter) => mayGo(waiter) && this.free(waiter.task) > 0);
     const waiter = this.#waiters[at];
     if (waiter === undefined) return false;
     this.#waiters.splice(at, 1);
-    this.take(waiter.task);
+    this.#take(waiter.slots, false);
     waiter.grant();
     return true;
   }
@@ -141,8 +164,8 @@ export class Slots {
     this.#rateTimer = this.#clock.after(Math.ceil(waitMs), () => {
       this.#rateTimer = undefined;
       this.#rateWakeAt = Infinity;
+      this.#handOutAll();
       this.#wake();
-      this.#grantLeft();
     });
     // The run that waits keeps the process up; where it was cancelled, nothing is left to wait for.
     this.#rateTimer.unref();
@@ -153,7 +176,7 @@ export class Slots {
     let slots = this.#tasks.get(task);
     if (slots === undefined) {
       const { concurrency = Infinity, rate }: TaskLimits = task?.limits ?? {};
-      slots = { concurrency, rate: rate && newWindow(rate), atWork: 0 };
+      slots = { concurrency, rate: rate && newWindow(rate), atWork: 0, itemsTurn: true, offered: false };
       this.#tasks.set(task, slots);
     }
     this.#last = { task, slots };

@@ -47,6 +47,55 @@ describe('an item', () => {
     expect(order.slice(-12)).toContain('item');
   });
 
+  it('gets its turn where a slot of another task is freed in between each time', async () => {
+    const a = new Crowd();
+    const b = new Crowd();
+    const limits = { concurrency: 1 };
+    const other = defineTask({ name: 'b', limits, handler: b.handler });
+    const { manager, clock } = newManager();
+    const task = defineTask({ name: 'a', limits, handler: a.handler });
+    manager.register(task);
+    const registered = managerCore(manager).registry.get('a');
+    for (let n = 0; n < 40; n += 1) {
+      await manager.start(task);
+      await manager.start(other);
+    }
+    await clock.run(0);
+    let items = 0;
+    const { signal } = new AbortController();
+    const ctx = { runId: 'import', idempotencyKey: 'key', signal } as TaskContext;
+    for (let index = 0; index < 40; index += 1) {
+      void managerCore(manager)
+        .callItem({ task: registered, input: index, ctx, index, attempt: 1, signal })
+        .then(() => (items += 1));
+    }
+    for (let n = 0; n < 20; n += 1) {
+      b.gates.shift()?.open(undefined);
+      await clock.run(0);
+      a.gates.shift()?.open(undefined);
+      await clock.run(0);
+    }
+    expect(items).toBe(10);
+  });
+
+  it('takes turns with the runs of a task that has a rate', async () => {
+    const { manager, clock } = newManager();
+    const order: string[] = [];
+    const handler = (_input: unknown, ctx: TaskContext) => void order.push(ctx.itemIndex === null ? 'run' : 'item');
+    const task = defineTask({ name: 'a', limits: { rate: { count: 1, perMs: 100 } }, handler });
+    manager.register(task);
+    const { signal } = new AbortController();
+    const ctx = { runId: 'import', idempotencyKey: 'key', signal } as TaskContext;
+    const core = managerCore(manager);
+    for (let index = 0; index < 20; index += 1) {
+      await manager.start(task);
+      void core.callItem({ task: core.registry.get('a'), input: index, ctx, index, attempt: 1, signal });
+    }
+    await clock.run(1_950);
+    expect(order).toHaveLength(20);
+    expect(order.filter((each) => each === 'run')).toHaveLength(10);
+  });
+
   it('is cancelled with its import: a waiting one never begins, a running one sees its signal', async () => {
     const seen: unknown[] = [];
     const handler = jest.fn((_input: unknown, ctx: TaskContext) => {
