@@ -147,7 +147,9 @@ export class ManagerCore implements HandleSource {
     if (this.#closing !== undefined) return this.#closing;
     // In this turn: what waits for the next one must not begin any more.
     this.#worker?.stop();
-    return (this.#closing = this.#close(graceMs));
+    this.#closing = this.#close(graceMs);
+    this.#starter.close();
+    return this.#closing;
   }
 
   async #close(graceMs: number): Promise<CloseReport> {

@@ -23,10 +23,16 @@ export class RunStarter {
   readonly #source: StartSource;
   readonly #ids: RunIds;
   readonly #turns = new Turns();
+  readonly #closing = new AbortController();
 
   constructor(source: StartSource) {
     this.#source = source;
     this.#ids = new RunIds(source.options.clock);
+  }
+
+  /** Ends every wait for an id that is to become free: the manager takes no new runs any more. */
+  close(): void {
+    this.#closing.abort();
   }
 
   /** Checks, validates, accepts. Answers at once where schema and backend do. */
@@ -76,7 +82,9 @@ export class RunStarter {
         const leftMs = deadline - clock.monotonic();
         if (!hasCode(error, 'RUN_CONFLICT') || leftMs <= 0) throw error;
         const active = await this.#source.backend.cancel(run.id, { by: 'caller', reason: 'replaced' });
-        if (active !== undefined) await waitUntilFree(this.#source.backend, active, { clock, timeoutMs: leftMs });
+        const { signal } = this.#closing;
+        if (active !== undefined)
+          await waitUntilFree(this.#source.backend, active, { clock, timeoutMs: leftMs, signal });
       }
     }
   }

@@ -106,6 +106,22 @@ describe('ifActive', () => {
       expect([atWork, began.at(-1)]).toEqual([1, 3]);
     });
 
+    it('ends in the turn of the close, and leaves no timer of its own', async () => {
+      const { manager, clock } = newManager();
+      await manager.start('a', hang);
+      await settle();
+      const started = codeOf(manager.start('a', hang, { ifActive: 'replace' }));
+      await settle();
+      const pending = clock.pendingRefed;
+      const closing = manager.close({ graceMs: 60_000 });
+      expect(await started).toBe('MANAGER_CLOSED');
+      await settle();
+      // The close waits for the old run; the replacing waits for nothing any more.
+      expect(clock.pendingRefed).toBe(pending);
+      await clock.run(61_000);
+      await closing;
+    });
+
     it('is refused by a manager that closes meanwhile', async () => {
       const { manager, clock } = newManager();
       await manager.start('a', hang);
