@@ -1,21 +1,17 @@
-import { nextTurn, TURN_MS } from '../timing/next-turn.js';
+import { nextTurn } from '../timing/next-turn.js';
+import { TurnShare } from '../timing/turn-share.js';
 
 // Taken when the module is loaded: fake timers of a test must not freeze a batch.
 const now = performance.now.bind(performance);
 
-/** Looking at the time costs as much as a short handler: it is done once in so many items. */
-const LOOK_EVERY = 16;
-
 /** Gives the event loop a turn now and then, however fast the items are. */
 export class Breather {
-  #items = 0;
-  #since = now();
+  readonly #share = new TurnShare(now);
   #resting: Promise<void> | undefined;
 
   /** To be asked once per item: whether it is time to {@link rest}. */
   due(): boolean {
-    this.#items += 1;
-    return this.#items % LOOK_EVERY === 0 && now() - this.#since > TURN_MS;
+    return this.#share.isOver();
   }
 
   /** Resolves in the next turn of the event loop, for all passes at once: each on its own would take a share as long. */
@@ -25,7 +21,7 @@ export class Breather {
 
   async #untilNextTurn(): Promise<void> {
     await new Promise<void>(nextTurn);
-    this.#since = now();
+    this.#share.renew();
     this.#resting = undefined;
   }
 }

@@ -26,8 +26,13 @@ export class TimerQueue {
     return this.#heap.length;
   }
 
-  /** Calls `callback` in `delayMs` milliseconds; due ones are called in the order of their times. It must not throw. */
+  /**
+   * Calls `callback` in `delayMs` milliseconds; due ones are called in the order of their times. It must not throw.
+   *
+   * @throws {RangeError} when `delayMs` is not finite: one such entry would put the order of all others in disarray.
+   */
   after(delayMs: number, callback: () => void): QueuedTimer {
+    if (!Number.isFinite(delayMs)) throw new RangeError(`delayMs must be a finite number; got ${delayMs}`);
     const entry: QueuedTimer = { at: this.#clock.monotonic() + delayMs, callback, index: this.#heap.length };
     this.#heap.push(entry);
     this.#up(entry);

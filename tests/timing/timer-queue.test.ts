@@ -61,6 +61,17 @@ describe('a timer queue', () => {
     clock.advance(100);
   });
 
+  it.each([NaN, Infinity, -Infinity])('refuses a delay of %s, and its other timers still fire', (delayMs) => {
+    const clock = new FakeClock();
+    const queue = new TimerQueue(clock);
+    const fired: number[] = [];
+    queue.after(20, () => fired.push(20));
+    expect(() => queue.after(delayMs, () => fired.push(delayMs))).toThrow('delayMs must be a finite number');
+    queue.after(10, () => fired.push(10));
+    clock.advance(100);
+    expect([fired, queue.size]).toEqual([[10, 20], 0]);
+  });
+
   it('does not notice a jump of the time of day', () => {
     const clock = new FakeClock();
     const queue = new TimerQueue(clock);

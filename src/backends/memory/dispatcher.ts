@@ -1,29 +1,35 @@
 import type { Worker, WorkOptions } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
-import { nextTurn, TURN_MS } from '../../timing/next-turn.js';
+import { nextTurn } from '../../timing/next-turn.js';
+import { TurnShare } from '../../timing/turn-share.js';
 import type { RunLife } from './run-life.js';
 import { MemoryLease, type RunRecord } from './run-record.js';
 import { WaitingRuns } from './waiting-runs.js';
 
-/** After so many deliveries the dispatcher looks at the clock. */
-const LOOK_EVERY = 64;
+/** What a {@link Dispatcher} works with. */
+export interface DispatcherParts {
+  readonly clock: Clock;
+  readonly life: RunLife;
+  /** Whoever took a run threw: the run is to end, and delivery goes on. */
+  readonly onBroken: (lease: MemoryLease, error: unknown) => void;
+}
 
 /**
  * Hands waiting runs out while slots are free. It begins in a microtask, so that a run can be cancelled in the turn in
- * which it was started; and after {@link TURN_MS} it lets the event loop turn, however fast the handlers are.
+ * which it was started; and when it has had its share of a turn, it lets the event loop turn.
  */
 export class Dispatcher implements Worker {
   readonly waiting = new WaitingRuns();
-  readonly #clock: Clock;
   readonly #life: RunLife;
+  readonly #onBroken: (lease: MemoryLease, error: unknown) => void;
+  readonly #share: TurnShare;
   #options: WorkOptions | undefined;
   #awake = false;
-  #delivered = 0;
-  #turnEndsAt = 0;
 
-  constructor(clock: Clock, life: RunLife) {
-    this.#clock = clock;
+  constructor({ clock, life, onBroken }: DispatcherParts) {
     this.#life = life;
+    this.#onBroken = onBroken;
+    this.#share = new TurnShare(() => clock.monotonic());
   }
 
   work(options: WorkOptions): Worker {
@@ -45,33 +51,34 @@ export class Dispatcher implements Worker {
   wake(): void {
     if (this.#awake || this.#options === undefined) return;
     this.#awake = true;
-    if (this.#turnIsOver()) nextTurn(() => this.#newTurn());
-    else queueMicrotaskSafely(this.#drain);
+    queueMicrotaskSafely(this.#drain);
   }
 
-  #newTurn(): void {
-    this.#turnEndsAt = this.#clock.monotonic() + TURN_MS;
+  readonly #newTurn = (): void => {
+    this.#share.renew();
     this.#drain();
-  }
-
-  /** Reading the clock at each delivery would cost more than the delivery. */
-  #turnIsOver(): boolean {
-    return this.#delivered % LOOK_EVERY === 0 && this.#clock.monotonic() > this.#turnEndsAt;
-  }
+  };
 
   readonly #drain = (): void => {
+    let more = false;
+    try {
+      more = this.#deliverShare();
+    } finally {
+      this.#awake = more;
+    }
+    if (more) nextTurn(this.#newTurn);
+  };
+
+  /** @returns whether it ended because the share of this turn is used up. */
+  #deliverShare(): boolean {
     while (this.#options !== undefined) {
       const record = this.waiting.next(this.#options.freeSlots);
-      if (record === undefined) break;
+      if (record === undefined) return false;
       this.#deliver(record, this.#options);
-      this.#delivered += 1;
-      if (this.#turnIsOver()) {
-        nextTurn(() => this.#newTurn());
-        return; // still awake
-      }
+      if (this.#share.isOver()) return true;
     }
-    this.#awake = false;
-  };
+    return false;
+  }
 
   #deliver(record: RunRecord, options: WorkOptions): void {
     record.lane.remove(record);
@@ -83,9 +90,13 @@ export class Dispatcher implements Worker {
     record.markStarted();
     const lease = new MemoryLease(record);
     record.lease = lease;
-    const holder = options.take(record, lease);
-    lease.holder = holder;
-    holder.begin();
+    try {
+      const holder = options.take(record, lease);
+      lease.holder = holder;
+      holder.begin();
+    } catch (error) {
+      this.#onBroken(lease, error);
+    }
   }
 }
 

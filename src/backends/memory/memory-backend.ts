@@ -14,6 +14,7 @@ import type {
   WorkOptions,
 } from '../../ports/backend.js';
 import { TaskError } from '../../task/errors.js';
+import { describeError } from '../../task/run-error.js';
 import type { CancelledRequest, Progress } from '../../task/run.js';
 import type { LogLine, RunEvent } from '../../task/run-event.js';
 import { isFinal, isWaiting } from '../../task/status.js';
@@ -190,7 +191,11 @@ class Parts {
     const { clock, retention } = environment;
     this.environment = environment;
     this.life = new RunLife(clock);
-    this.dispatcher = new Dispatcher(clock, this.life);
+    this.dispatcher = new Dispatcher({
+      clock,
+      life: this.life,
+      onBroken: (lease, error) => void this.course.settle(lease, brokenBy(lease.run, error), false),
+    });
     this.#shelves = new Shelves(clock, retention, (record) => this.#drop(record));
     this.keys = new KeyRing(clock, retention, (record) => this.#keyExpired(record));
     this.course = new RunCourse({
@@ -226,6 +231,11 @@ class Parts {
   #keyExpired(record: RunRecord): void {
     if (record.kept && !record.active) this.#shelves.putOld(record);
   }
+}
+
+/** How a run ends whose holder threw, although holders must not. */
+function brokenBy({ attempt }: RunRecord, cause: unknown): Outcome {
+  return { type: 'failed', error: describeError(cause, attempt), cause };
 }
 
 function conflict(record: RunRecord): TaskError {

@@ -1,6 +1,8 @@
 import type { BackendEnvironment, NewRun, Outcome } from '../../ports/backend.js';
+import { checkDuration } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import { MAX_FAILURES, type CancelledRequest, type Progress, type RunError } from '../../task/run.js';
+import { describeError } from '../../task/run-error.js';
 import type { LogLine, RunChange } from '../../task/run-event.js';
 import { isFinal, isWaiting } from '../../task/status.js';
 import { KeepAlive } from '../../timing/keep-alive.js';
@@ -62,14 +64,15 @@ export class RunCourse {
   settle(lease: MemoryLease, outcome: Outcome, held: boolean): boolean {
     const record = lease.run;
     if (record.lease !== lease || lease.held) return false;
+    refuseImpossible(record, outcome);
     lease.held = held;
     if (!held) record.lease = null;
     if (held) record.seldom.abandoned = true;
     if (record.status === 'cancelling') this.#endCancelled(record, outcome);
     else if (outcome.type === 'completed') this.#complete(record, outcome.value);
     else if (outcome.type === 'retry') this.#retry(record, outcome);
-    else if (outcome.type === 'cancelled') throw new Error(`run ${record.id} is ${record.status}: nobody cancelled it`);
-    else this.#fail(record, outcome.error, outcome.type === 'failed' ? outcome.cause : undefined);
+    else if (outcome.type !== 'cancelled')
+      this.#fail(record, outcome.error, outcome.type === 'failed' ? outcome.cause : undefined);
     return true;
   }
 
@@ -143,7 +146,8 @@ export class RunCourse {
 
   /** A delay that the handler asked for is no failure; every attempt that was used up is. */
   #count(rare: RareState, error: RunError): void {
-    rare.failures = [...rare.failures.slice(1 - MAX_FAILURES), { ...error, at: this.#environment.clock.now() }];
+    const failure = Object.freeze({ ...error, at: this.#environment.clock.now() });
+    rare.failures = Object.freeze([...rare.failures.slice(1 - MAX_FAILURES), failure]);
   }
 
   #wait(record: RunRecord, delayMs: number): void {
@@ -173,8 +177,8 @@ export class RunCourse {
     rare.expired = true;
     if (!isWaiting(status)) return;
     const message = 'The run was not started in time (expiresInMs)';
-    const error: RunError = { code: 'QUEUE_EXPIRED', name: 'TaskError', message, attempt, exposed: true };
-    this.#fail(record, error, new TaskError('QUEUE_EXPIRED', message));
+    const cause = new TaskError('QUEUE_EXPIRED', message);
+    this.#fail(record, describeError(cause, attempt), cause);
   }
 
   /** The one place where a run gets its final status. */
@@ -200,6 +204,13 @@ export class RunCourse {
     rare.dueTimer = undefined;
     rare.expiryTimer = undefined;
   }
+}
+
+/** Before anything is written: a run that is half settled would stay so for ever. */
+function refuseImpossible(record: RunRecord, outcome: Outcome): void {
+  if (outcome.type === 'retry') checkDuration('delayMs', outcome.delayMs);
+  if (outcome.type === 'cancelled' && record.status !== 'cancelling')
+    throw new Error(`run ${record.id} is ${record.status}: nobody cancelled it`);
 }
 
 const QUEUED = () => ({ type: 'run:queued' }) as const;
