@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { slowReport } from '../../src/examples/slow-report.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import { resolveTask } from '../../src/task/task.js';
+import { until } from '../until.js';
 
 let manager: TaskManager;
 
@@ -20,11 +21,8 @@ describe('slow-report', () => {
 
   it.each([undefined, {}])('takes 20 steps of half a second when it is given %j', async (input) => {
     const run = await manager.start(slowReport, input);
-    for await (const event of run.events()) {
-      if (event.type !== 'run:progress') continue;
-      expect(event.progress).toMatchObject({ done: 0, total: 20 });
-      break;
-    }
+    await until(async () => (await run.snapshot())?.progress !== null);
+    expect((await run.snapshot())?.progress).toMatchObject({ done: 0, total: 20 });
     await run.cancel();
   });
 
@@ -36,7 +34,7 @@ describe('slow-report', () => {
 
   it('stops at once when it is cancelled', async () => {
     const run = await manager.start(slowReport, { steps: 1, stepMs: 60_000 });
-    for await (const event of run.events()) if (event.type === 'run:progress') break;
+    await until(async () => (await run.snapshot())?.progress !== null);
     await run.cancel();
     expect(await run.settled()).toMatchObject({ status: 'cancelled', abandoned: false });
   });
