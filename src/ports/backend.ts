@@ -52,6 +52,8 @@ export interface StoredRun {
   readonly tags: readonly string[];
   readonly owner: string | null;
   readonly idempotencyKey: string | null;
+  /** Where it stands in the backend's order of acceptance: an integer, larger than that of any run before it. */
+  readonly ordinal: number;
   readonly createdAt: number;
   readonly redrivenBy: string | null;
   /** What the last failed attempt threw: the thing itself in the process where it was thrown. */
@@ -192,7 +194,7 @@ export interface Backend {
 
   /**
    * Accepts a run: what that promises is the backend's to say. An ended run's record under the same id is replaced;
-   * the new run's `createdAt` is later than the old one's, and its `version` higher, so that both can be told apart.
+   * the new run's `version` is higher than the old one's, and its `ordinal` tells both apart.
    *
    * @throws {TaskError} RUN_CONFLICT when the id is active (`details.abandoned` where only a handler keeps it);
    * KEY_REUSED when the key stands for something else; QUEUE_FULL when too many runs wait; BACKEND when it cannot.

@@ -81,11 +81,9 @@ class MemoryBackend implements Backend {
     if (life.waiting >= environment.queueLimit) {
       throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
     }
-    const now = environment.clock.now();
     const record = new RunRecord(run, dispatcher.waiting.lane(run.kind, run.task, run.queue), {
       ordinal: (this.#ordinal += 1),
-      // The time of acceptance tells the runs of one id apart, within a millisecond and when the time of day goes back.
-      now: namesake === undefined ? now : Math.max(now, namesake.createdAt + 1),
+      now: environment.clock.now(),
     });
     if (namesake !== undefined) {
       this.#open.forget(namesake);

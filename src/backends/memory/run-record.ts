@@ -58,7 +58,7 @@ const NO_FAILURES: readonly RunFailure[] = [];
 export class RunRecord extends ListNode implements StoredRun {
   readonly id: string;
   readonly lane: Lane<RunRecord>;
-  /** Counts acceptances: the order of lists. */
+  /** Also the order of lists. */
   readonly ordinal: number;
   readonly #created: number;
   readonly priority: number;

@@ -67,9 +67,18 @@ export function accepting({ fact }: Facts): void {
     const fresh = await stage.run('a');
     assert.deepEqual([fresh.status, fresh.result, fresh.attempt, fresh.finishedAt], ['scheduled', undefined, 0, null]);
     assert(fresh.version > old.version, 'the seq of an id goes on growing');
-    assert(fresh.createdAt > old.createdAt, 'the time of acceptance tells the runs of an id apart');
     assert.equal((await stage.cancel('a'))?.result, undefined);
     await until(() => stage.forgotten.includes('a'), 'the old record to be forgotten');
+  });
+
+  fact('the order of acceptance tells runs apart, also those of one id within a millisecond', async (stage) => {
+    stage.work();
+    const { ordinal: first } = (await stage.accept('other')).run;
+    await (await stage.deliver('a')).complete();
+    const { ordinal: second } = await stage.find('a');
+    const { run } = await stage.accept('a', { delayMs: 1_000 });
+    assert(first < second && second < run.ordinal, `${first}, ${second}, ${run.ordinal} grow`);
+    assert.equal(run.createdAt, stage.clock.now(), 'the time of acceptance is the time');
   });
 
   fact(
