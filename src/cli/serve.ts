@@ -44,7 +44,7 @@ function assemble(options: ServeOptions, tasks: readonly AnyTask[]): ServerParts
   const exposeErrors = options.taskModules.length === 0;
   const manager = new TaskManager({ tasks, logger });
   const files = fileFolder({ folder: join(options.dataFolder, 'files') });
-  const imports = importRuns({ manager, files, exposeErrors });
+  const imports = importRuns({ manager, files });
   const routes = taskRoutes({ manager, imports, exposeErrors, logger });
   const answer = createApp({ routers: [routes], manager, logger }).callback();
   // Koa answers by itself; its promise settles with the answer.

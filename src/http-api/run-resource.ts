@@ -55,9 +55,12 @@ export interface RunPageResource {
   readonly nextCursor?: string;
 }
 
+/** What is shown in the place of a message that was not written for callers. */
+export const HIDDEN_MESSAGE = 'The handler failed';
+
 /** Shows why an attempt failed; hides what was not written for callers, unless errors are exposed. */
 export function toErrorResource(error: RunError, exposeErrors: boolean): RunErrorResource {
-  const message = error.exposed || exposeErrors ? error.message : 'The handler failed';
+  const message = error.exposed || exposeErrors ? error.message : HIDDEN_MESSAGE;
   return { code: error.code, message, attempt: error.attempt };
 }
 

@@ -8,7 +8,7 @@ import { importRuns, importsOf, type ImportRuns } from './import-runs.js';
  * or else new ones. Their files go to the folder `files` under `ERRAND_DATA` (default `data`), which is made when the
  * first body comes, and they go when the manager has closed.
  */
-export function defaultImports(manager: TaskManager, options: { readonly exposeErrors: boolean }): ImportRuns {
+export function defaultImports(manager: TaskManager): ImportRuns {
   const before = importsOf(manager);
   if (before !== undefined) return before;
   const core = managerCore(manager);
@@ -18,5 +18,5 @@ export function defaultImports(manager: TaskManager, options: { readonly exposeE
       .close()
       .catch((err: unknown) => core.options.logger?.error({ err }, 'The folder for files could not be closed'));
   });
-  return importRuns({ manager, files, ...options });
+  return importRuns({ manager, files });
 }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { AppendableFile, ByteStream, FileStore } from '../ports/files.js';
+import { HIDING } from './shown-failures.js';
 
 /** An item of an import that failed, as `GET /process/{id}/failures` tells it. */
 export interface ImportFailure {
@@ -36,11 +37,12 @@ export class FailuresFile {
 
   /**
    * Adds a failure. It may wait until a batch has been written: await it before going on, or memory grows.
+   * `exposed` is false where its message was not written for callers; default true.
    *
    * @throws {TaskError} BACKEND when this batch or an earlier one could not be written.
    */
-  async add(failure: ImportFailure): Promise<void> {
-    const line = lineOf(failure);
+  async add(failure: ImportFailure, { exposed = true }: { readonly exposed?: boolean } = {}): Promise<void> {
+    const line = lineOf(failure, exposed ? ',' : HIDING);
     this.#lines.push(line);
     this.#gathered += line.length;
     if (this.#gathered >= BATCH_BYTES) await this.flush();
@@ -63,8 +65,9 @@ export class FailuresFile {
   }
 
   /**
-   * Opens the failures that have been added until now for reading, also while more of them come. Where a batch could not
-   * be written, those before it are there all the same. Destroy the stream if you do not read it to its end.
+   * Opens the failures that have been added until now for reading, as they are stored: `showFailures` makes of them what
+   * may be seen. That goes also while more of them come. Where a batch could not be written, those before it are there
+   * all the same. Destroy the stream if you do not read it to its end.
    *
    * @throws {TaskError} BACKEND when not even the first batch could be written, or the file not be opened.
    */
@@ -108,9 +111,9 @@ export class FailuresFile {
   }
 }
 
-function lineOf({ index, line, item, error, attempts }: ImportFailure): string {
+function lineOf({ index, line, item, error, attempts }: ImportFailure, beforeError: string): string {
   const rest = JSON.stringify({ error: { code: error.code, message: error.message }, attempts });
-  return `{"index":${index},"line":${line ?? 'null'},"item":${textOf(item)},${rest.slice(1)}\n`;
+  return `{"index":${index},"line":${line ?? 'null'},"item":${textOf(item)}${beforeError}${rest.slice(1)}\n`;
 }
 
 function textOf(item: unknown): string {

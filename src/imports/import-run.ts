@@ -30,7 +30,6 @@ export interface ImportParts {
   readonly processor: BatchProcessor;
   readonly files: FileStore;
   readonly failures: FailuresFile;
-  readonly exposeErrors: boolean;
   /** What each record is given to. */
   readonly task: ResolvedTask;
 }
@@ -128,12 +127,8 @@ export class ImportRun {
   async #fail({ item: record, error, attempts }: Outcome<ImportRecord, unknown> & { status: 'failed' }): Promise<void> {
     this.#failed += 1;
     const { code, message, exposed } = describeError(error, attempts);
-    await this.#parts.failures.add({
-      index: record.index,
-      line: record.line,
-      item: record.error === undefined ? record.item : null,
-      error: { code, message: exposed || this.#parts.exposeErrors ? message : 'The handler failed' },
-      attempts,
-    });
+    const item = record.error === undefined ? record.item : null;
+    const failure = { index: record.index, line: record.line, item, error: { code, message }, attempts };
+    await this.#parts.failures.add(failure, { exposed });
   }
 }

@@ -10,6 +10,7 @@ import { NO_RETRY } from '../task/retry-policy.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
 import { FailuresFile } from './failures-file.js';
+import { showFailures } from './shown-failures.js';
 import type { ImportFormat } from './import-record.js';
 import { ImportRun, type ImportResult } from './import-run.js';
 
@@ -24,8 +25,6 @@ export interface ImportOptions {
   readonly batchSize?: number;
   /** How many records are at work at once, over all imports; each also takes a slot of its task. Default 5. */
   readonly maxConcurrent?: number;
-  /** Whether failures show messages of errors that were not written for callers. Default false. */
-  readonly exposeErrors?: boolean;
 }
 
 /** What an import is started with. */
@@ -37,7 +36,7 @@ export interface ImportRequest extends Pick<StartOptions, 'id' | 'priority' | 't
   readonly signal?: AbortSignal;
 }
 
-const KNOWN = ['manager', 'files', 'maxBytes', 'batchSize', 'maxConcurrent', 'exposeErrors'];
+const KNOWN = ['manager', 'files', 'maxBytes', 'batchSize', 'maxConcurrent'];
 const MAX_BYTES = 268_435_456;
 
 /** The imports of each manager that has any. */
@@ -71,25 +70,16 @@ export class ImportRuns {
   readonly #core: ManagerCore;
   readonly #files: FileStore;
   readonly #processor: BatchProcessor;
-  readonly #exposeErrors: boolean;
   readonly #task: ResolvedTask;
   /** Spooled bodies of imports that have not ended. */
   readonly #spooled = new Map<string, string>();
   /** Kept as long as the runs they belong to. */
   readonly #failures = new Map<string, FailuresFile>();
 
-  constructor({
-    manager,
-    files,
-    maxBytes = MAX_BYTES,
-    batchSize = 100,
-    maxConcurrent = 5,
-    exposeErrors = false,
-  }: ImportOptions) {
+  constructor({ manager, files, maxBytes = MAX_BYTES, batchSize = 100, maxConcurrent = 5 }: ImportOptions) {
     this.maxBytes = checkInteger('maxBytes', maxBytes, { min: 1 });
     this.#core = managerCore(manager);
     this.#files = files;
-    this.#exposeErrors = exposeErrors;
     const { clock, random } = this.#core.options;
     this.#processor = new BatchProcessor({ batchSize, maxConcurrent, clock, random });
     this.#task = this.#importTask();
@@ -126,13 +116,17 @@ export class ImportRuns {
 
   /**
    * The records that have failed until now, as NDJSON, each line `{ index, line, item, error: { code, message }, attempts }`.
-   * Undefined where there is no such import, or none of its records has failed. Destroy the stream if you do not read it
-   * to its end.
+   * `exposeErrors`: whether messages are shown that were not written for callers; default false. Undefined where there is
+   * no such import, or none of its records has failed. Destroy the stream if you do not read it to its end.
    *
    * @throws {TaskError} BACKEND when they could not be read.
    */
-  async failures(id: string): Promise<ByteStream | undefined> {
-    return this.#failures.get(id)?.open();
+  async failures(
+    id: string,
+    { exposeErrors = false }: { readonly exposeErrors?: boolean } = {},
+  ): Promise<ByteStream | undefined> {
+    const stored = await this.#failures.get(id)?.open();
+    return stored && showFailures(stored, exposeErrors);
   }
 
   /** What the manager calls as it calls a task's handler. It holds no slot, so it has no limits of its own. */
@@ -159,7 +153,6 @@ export class ImportRuns {
       processor: this.#processor,
       files: this.#files,
       failures,
-      exposeErrors: this.#exposeErrors,
       task: this.#core.registry.get(task),
     });
     try {

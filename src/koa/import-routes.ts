@@ -43,11 +43,15 @@ export async function startImport(
 }
 
 /** `GET /process/{id}/failures`: one line of JSON for each item that failed. */
-export async function sendFailures(ctx: Context, { manager }: RouteParts, imports: ImportService): Promise<void> {
+export async function sendFailures(
+  ctx: Context,
+  { manager, exposeErrors }: RouteParts,
+  imports: ImportService,
+): Promise<void> {
   refuseQuery(ctx);
   const run = await findRun(manager, readPathName(ctx, 'id'));
   if (run.kind !== 'import') throw new RequestError(404, 'NOT_FOUND', 'The run is no import');
-  const failures = (await imports.failures(run.id)) ?? Readable.from([]);
+  const failures = (await imports.failures(run.id, { exposeErrors })) ?? Readable.from([]);
   ctx.respond = false; // Koa would report every client that leaves as an error
   ctx.status = 200;
   ctx.set({ 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': 'private, no-cache' });

@@ -49,7 +49,7 @@ type Handler = (ctx: Context) => void | Promise<void>;
 export function taskRoutes(options: TaskRoutesOptions): Router {
   checkOptions('taskRoutes', options, KNOWN);
   const { manager, exposeErrors = false, logger, clock = systemClock } = options;
-  const imports = options.imports ?? defaultImports(manager, { exposeErrors });
+  const imports = options.imports ?? defaultImports(manager);
   const watches = new RunWatches({ manager, clock, exposeErrors });
   const allRuns = new AllRunsWatch({ manager, clock, exposeErrors });
   const parts: RouteParts = { manager, clock, exposeErrors, logger, watches, allRuns };

@@ -214,15 +214,15 @@ describe('a manager', () => {
   it('has imports once, and keeps those that it has', async () => {
     set();
     expect(() => importRuns({ manager, files })).toThrow('has imports already');
-    expect(defaultImports(manager, { exposeErrors: true })).toBe(imports);
+    expect(defaultImports(manager)).toBe(imports);
     expect(await (await start(numbers(1))).result()).toMatchObject({ succeeded: 1 });
   });
 
   it('that nobody gave imports gets the same ones each time', async () => {
     set();
     const other = new TaskManager();
-    const first = defaultImports(other, { exposeErrors: false });
-    expect(defaultImports(other, { exposeErrors: false })).toBe(first);
+    const first = defaultImports(other);
+    expect(defaultImports(other)).toBe(first);
     await other.close();
   });
 });
