@@ -2,7 +2,7 @@ import { writeRun, type RunView } from '../http-api/run-json.js';
 import type { EventFeed, FeedSnapshot } from './event-feed.js';
 import { toFrame } from './event-frame.js';
 import type { RunWatch } from './run-watch.js';
-import type { RunWatches } from './run-watches.js';
+import { isOf, type RunWatches } from './run-watches.js';
 import type { TaskService } from './task-service.js';
 import { isFinal } from '../task/status.js';
 
@@ -34,8 +34,9 @@ export class RunFeed implements EventFeed {
   async snapshot(): Promise<FeedSnapshot | undefined> {
     const { id, watch, manager, view } = this.#options;
     await watch.ready;
-    const run = watch.final ?? (await manager.get(id));
-    if (run?.createdAt !== watch.createdAt) return undefined;
+    const found = await manager.get(id);
+    const run = watch.final ?? found;
+    if (run === undefined || !isOf(watch, run)) return undefined;
     // Without an id where the run is final: who has seen its id is taken to have seen `done`.
     const frame = toFrame('snapshot', writeRun(run, view), isFinal(run.status) ? undefined : run.version);
     return {

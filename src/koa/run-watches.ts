@@ -92,7 +92,12 @@ export class RunWatches {
   }
 }
 
-/** Not when another run has taken the id since. */
-function isOf(watch: RunWatch, run: Run): boolean {
-  return watch.createdAt === run.createdAt && (watch.final === undefined || isFinal(run.status));
+/**
+ * Not when another run has taken the id since. That has a higher version from the beginning, and another one when it
+ * ends; of a run that has ended only a redrive raises it, once.
+ */
+export function isOf(watch: RunWatch, run: Run): boolean {
+  if (watch.createdAt !== run.createdAt) return false;
+  const { final } = watch;
+  return final === undefined || (isFinal(run.status) && run.version <= final.version + 1);
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { RunFeed } from '../../src/koa/run-feed.js';
 import { RunWatches } from '../../src/koa/run-watches.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import type { Run } from '../../src/task/run.js';
@@ -60,5 +61,63 @@ describe('RunWatches', () => {
     watches.release('over', watch);
     expect(watches.find(over)).toBeUndefined();
     expect(clock.pending).toBe(0);
+  });
+
+  describe('when an id is started again within a millisecond', () => {
+    beforeEach(() => {
+      manager = new TaskManager({ tasks: TASKS, clock });
+      watches = new RunWatches({ manager, clock, exposeErrors: false });
+    });
+
+    afterEach(() => manager.cancel('again'));
+
+    async function echo(): Promise<Run> {
+      return (await manager.startNamed('echo', 1, { id: 'again' })).settled();
+    }
+
+    it('does not take the watch of the first run for one of the second, whether that runs or has ended', async () => {
+      const first = await echo();
+      await watches.acquire(first).ready;
+      const second = await echo();
+      expect(second.createdAt).toBe(first.createdAt);
+      expect(watches.find(first)).toBeDefined();
+      expect(watches.find(second)).toBeUndefined();
+      expect(watches.find(await run('again'))).toBeUndefined();
+    });
+
+    it('still takes the watch of a run for its own when that was redriven', async () => {
+      const failed = await (await manager.startNamed('broken', 1, { id: 'again' })).settled();
+      await watches.acquire(failed).ready;
+      await manager.redrive('again');
+      const redriven = await manager.get('again');
+      expect(redriven?.version).toBe(failed.version + 1);
+      expect(redriven && watches.find(redriven)).toBeDefined();
+    });
+
+    it('knows no event of the first run in the stream of the second', async () => {
+      const first = await run('again');
+      const watch = watches.acquire(first);
+      await watch.ready;
+      await manager.cancel('again');
+      const ended = await manager.handle('again').settled();
+      const second = await run('again');
+      const next = watches.acquire(second);
+      await next.ready;
+      for (let seq = 0; seq <= ended.version; seq += 1) expect(next.positionAfter(seq)).toBeUndefined();
+      expect(next.positionAfter(second.version)).toBe(0);
+    });
+
+    it('shows whoever watches the first run how that ended, and nothing of the second', async () => {
+      const watch = watches.acquire(await run('again'));
+      // The run ends, and another takes its id, while the snapshot is fetched.
+      const get = async (): Promise<Run> => {
+        await manager.cancel('again');
+        await manager.handle('again').settled();
+        return run('again');
+      };
+      const view = { base: '/process', exposeErrors: false, withResult: true };
+      const feed = new RunFeed({ id: 'again', watch, watches, manager: { get }, view });
+      expect((await feed.snapshot())?.frame).toContain('"status":"cancelled"');
+    });
   });
 });
