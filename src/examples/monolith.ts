@@ -54,11 +54,11 @@ app.use(shop.routes());
 
 const manager = new TaskManager({ tasks: [importProductsInto(catalogue), slowReport] }); //        line 3 of 5
 app.use(taskRoutes({ manager }).routes()); //                                                      line 4 of 5
-process.once('SIGTERM', () => void manager.close()); //                                            line 5 of 5
 
 const answer = app.callback();
 const server = createServer((req, res) => void answer(req, res));
-process.once('SIGTERM', () => server.close());
+// The manager first: until its work has ended, whoever watches it is answered. Line 5 of 5:
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void manager.close().then(() => server.close()));
 server.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1', () => {
   console.log(`The shop listens on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });

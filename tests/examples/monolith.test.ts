@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { RunResource } from '../../src/http-api/run-resource.js';
@@ -8,10 +8,12 @@ import { temporaryFolders } from '../temporary-folder.js';
 const makeFolder = temporaryFolders();
 const start = programs();
 let shop: ServerProgram;
+let folder: string;
 
 beforeEach(async () => {
   const main = join(ROOT, 'dist/examples/monolith.js');
-  shop = await listening(start(process.execPath, [main], { cwd: await makeFolder(), env: { PORT: '0' } }));
+  folder = await makeFolder();
+  shop = await listening(start(process.execPath, [main], { cwd: folder, env: { PORT: '0' } }));
 });
 
 interface Call extends Omit<RequestInit, 'headers'> {
@@ -31,7 +33,7 @@ const JSON_TYPE = { 'Content-Type': 'application/json' };
 describe('the monolith', () => {
   it('has the manager and its routes mounted with five lines', async () => {
     const source = await readFile(join(ROOT, 'src/examples/monolith.ts'), 'utf8');
-    expect([...source.matchAll(/line (\d) of 5/g)].map(([, number]) => number)).toEqual(['1', '2', '3', '4', '5']);
+    expect([...source.matchAll(/line (\d) of 5/gi)].map(([, number]) => number)).toEqual(['1', '2', '3', '4', '5']);
   });
 
   it('lets only those start, see and cancel runs who are signed in', async () => {
@@ -83,13 +85,18 @@ describe('the monolith', () => {
     expect((await fetch(`${shop.url}/none`, { headers: { Authorization: 'Bearer open-sesame' } })).status).toBe(404);
   });
 
-  it('lets running work end when it is told to stop', async () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('lets running work end on %s, and leaves no files behind', async (signal) => {
+    const rows = new TextEncoder().encode(`Handle,Title\n${'mug,Mug\n'.repeat(20_000)}`);
+    const upload = { method: 'POST', headers: { 'Content-Type': 'text/csv' }, body: rows };
+    expect((await call('/process/import-products/import', upload))[0]).toBe(202);
+    expect(await readdir(join(folder, 'data/files'))).toHaveLength(1);
     const body = JSON.stringify({ task: 'slow-report', id: 'report', input: { steps: 6, stepMs: 100 } });
     await call('/process', { method: 'POST', headers: JSON_TYPE, body });
     const headers = { Authorization: 'Bearer open-sesame' };
     const events = await fetch(`${shop.url}/process/report/events`, { headers });
-    shop.kill('SIGTERM');
+    shop.kill(signal);
     expect(await events.text()).toMatch(/event: done\ndata: .*"status":"completed"/);
     expect(await shop.ended).toMatchObject({ code: 0, signal: null });
+    expect(await readdir(join(folder, 'data/files'))).toEqual([]);
   });
 });

@@ -3,8 +3,9 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { temporaryFolders } from '../temporary-folder.js';
+import { until } from '../until.js';
 import { between, blocksOf, linksOf, patternOf, type Block } from './markdown.js';
-import { linkPackages, programs, ROOT, startServer } from './program.js';
+import { linkPackages, listening, programs, ROOT, startServer } from './program.js';
 
 const makeFolder = temporaryFolders();
 const start = programs();
@@ -64,11 +65,48 @@ describe('the README', () => {
       expect(examples).toHaveLength(4);
       const folder = await compiled(examples);
       for (const [index, { text }] of examples.entries()) {
+        if (listens(text)) continue; // ends when it is told to: see below
         const { code, stdout, stderr } = await start(process.execPath, [`example-${index}.js`], { cwd: folder }).ended;
         expect([code, stderr]).toEqual([0, '']);
         for (const [, comment = ''] of text.matchAll(/^console\.log.*; \/\/ (.*)$/gm))
           expect(stdout).toContain(comment);
       }
+    },
+    SLOW_MS,
+  );
+});
+
+/** What a test adds to an application: it says where it listens, and has work that goes on until it is let go. */
+const AT_WORK = `
+server.once('listening', () => console.log('listens on http://127.0.0.1:' + server.address().port));
+await manager.start('work', () => new Promise((resolve) => process.once('SIGUSR2', resolve)));
+`;
+
+function listens(text: string): boolean {
+  return text.includes('.listen(3000)');
+}
+
+describe.each([
+  ['README.md', '/process'],
+  ['docs/koa.md', '/admin/process'],
+])('the application in %s', (name, path) => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'answers on %s until running work has ended, then exits by itself with 0',
+    async (signal) => {
+      const shown = blocksOf(await readFile(join(ROOT, name), 'utf8')).filter(({ text }) => listens(text));
+      expect(shown).toHaveLength(1);
+      const folder = await compiled(shown);
+      const program = join(folder, 'example-0.js');
+      await writeFile(program, (await readFile(program, 'utf8')).replace('.listen(3000)', '.listen(0)') + AT_WORK);
+      const app = await listening(start(process.execPath, [program], { cwd: folder }));
+      const run = `${app.url}${path}/work`;
+      const events = await fetch(`${run}/events`);
+      app.kill(signal);
+      await until(async () => (await fetch(`${run}/redrive`, { method: 'POST' })).status === 503);
+      expect(await (await fetch(run)).json()).toMatchObject({ status: 'running' });
+      app.kill('SIGUSR2');
+      expect(await events.text()).toMatch(/event: done\ndata: .*"status":"completed"/);
+      expect(await app.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
     },
     SLOW_MS,
   );
