@@ -1,37 +1,26 @@
-import { STATUS_CODES, type IncomingMessage, type RequestListener } from 'node:http';
+import { STATUS_CODES, type RequestListener } from 'node:http';
 import { PROBLEM_TYPE, type Problem } from '../http-api/problem.js';
 import { isLoopback } from './resolve-host.js';
 
 /**
- * Lets through only what programs and pages of this computer send. Without it, any web page that is open in a browser
- * here could drive a server that has no access control: by a form, or by a name of its own that leads to 127.0.0.1 (DNS
- * rebinding). A browser says where a page came from, and by which name it calls.
+ * Lets through only what calls the server by a name of this computer. Without it, any web page that is open in a browser
+ * here could drive a server that has no access control: by a name of its own that leads to 127.0.0.1 (DNS rebinding).
+ * That pages of other sites change nothing is for the routes to see to.
  */
 export function onlyLocal(listener: RequestListener): RequestListener {
   return (req, res) => {
-    const refusal = refusalOf(req);
-    if (refusal === undefined) {
+    if (isLocalUrl(`http://${req.headers.host ?? ''}`)) {
       listener(req, res);
       return;
     }
     const title = STATUS_CODES[403] ?? 'Forbidden';
-    const problem: Problem = { type: 'about:blank', title, status: 403, detail: refusal, code: 'HTTP_ERROR' };
+    const problem: Problem = { type: 'about:blank', title, status: 403, detail: DETAIL, code: 'FORBIDDEN' };
     res.writeHead(403, { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', Connection: 'close' });
     res.end(JSON.stringify(problem));
   };
 }
 
-/** Why the request is not from here; undefined where it is. */
-function refusalOf({ method, headers }: IncomingMessage): string | undefined {
-  if (!isLocalUrl(`http://${headers.host ?? ''}`)) {
-    return 'The server is for this computer only: call it by localhost or 127.0.0.1, or start it with --insecure';
-  }
-  if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return undefined; // no other page can read the answer
-  const fromElsewhere = headers['sec-fetch-site'] === 'cross-site';
-  const { origin } = headers;
-  if (!fromElsewhere && (origin === undefined || isLocalUrl(origin))) return undefined;
-  return 'Pages of other sites may not start or change anything here';
-}
+const DETAIL = 'The server is for this computer only: call it by localhost or 127.0.0.1, or start it with --insecure';
 
 function isLocalUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -4,6 +4,7 @@ import type { InputIssue } from '../task/standard-schema.js';
 /** What can be wrong with a request itself, beside what a `TaskError` says. */
 export type RequestErrorCode =
   | 'BAD_REQUEST'
+  | 'FORBIDDEN'
   | 'NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'
   | 'BODY_TOO_LARGE'

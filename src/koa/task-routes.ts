@@ -8,6 +8,7 @@ import type { Logger } from '../ports/logger.js';
 import { checkOptions, show } from '../task/checks.js';
 import { systemClock } from '../timing/system-clock.js';
 import { AllRunsWatch } from './all-runs-feed.js';
+import { checkOrigins, refuseOtherSites } from './cross-site.js';
 import { sendFailures, startImport, type ImportService } from './import-routes.js';
 import { listRuns, watchRun } from './list-routes.js';
 import { sendProblem } from './problem.js';
@@ -29,15 +30,28 @@ export interface TaskRoutesOptions {
    * `files` under `ERRAND_DATA` (default `data`), which is made when the first body comes.
    */
   readonly imports?: ImportService | false;
+  /**
+   * Which origins' pages may start and change things beside those of the server's own, as browsers write them:
+   * `['https://admin.example']`. Other pages are answered with 403 unless they just read. None unless given. To let
+   * pages of other origins read the answers takes CORS headers too: of a middleware before these routes.
+   */
+  readonly allowedOrigins?: readonly string[];
   /** Where answers of 500 are reported. Without one, to the application, as Koa does. */
   readonly logger?: Logger;
   /** For tests: where every time and timer comes from. The computer's clock unless given. */
   readonly clock?: Clock;
 }
 
-const KNOWN = ['manager', 'prefix', 'exposeErrors', 'imports', 'logger', 'clock'];
+const KNOWN = ['manager', 'prefix', 'exposeErrors', 'imports', 'allowedOrigins', 'logger', 'clock'];
 
 type Handler = (ctx: Context) => void | Promise<void>;
+
+/** What every path is registered with. */
+interface Rows {
+  readonly router: Router;
+  readonly logger: Logger | undefined;
+  readonly allowedOrigins: ReadonlySet<string>;
+}
 
 /**
  * The routes that start, show, watch and cancel runs: mount them in any Koa application, at the top, under a mount
@@ -54,24 +68,24 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
   const allRuns = new AllRunsWatch({ manager, clock, exposeErrors });
   const parts: RouteParts = { manager, clock, exposeErrors, logger, watches, allRuns };
   const router = new Router({ prefix: checkPrefix(options.prefix ?? '/process') });
+  const rows = { router, logger, allowedOrigins: checkOrigins(options.allowedOrigins ?? []) };
 
-  addRow(router, '/', logger, { POST: (ctx) => startRun(ctx, parts), GET: (ctx) => listRuns(ctx, parts) });
-  addRow(router, '/:id', logger, { GET: (ctx) => getRun(ctx, parts), DELETE: (ctx) => cancelRun(ctx, parts) });
-  addRow(router, '/:id/events', logger, { GET: (ctx) => watchRun(ctx, parts) });
-  addRow(router, '/:id/result', logger, { GET: (ctx) => getResult(ctx, parts) });
-  addRow(router, '/:id/redrive', logger, { POST: (ctx) => redriveRun(ctx, parts) });
+  addRow(rows, '/', { POST: (ctx) => startRun(ctx, parts), GET: (ctx) => listRuns(ctx, parts) });
+  addRow(rows, '/:id', { GET: (ctx) => getRun(ctx, parts), DELETE: (ctx) => cancelRun(ctx, parts) });
+  addRow(rows, '/:id/events', { GET: (ctx) => watchRun(ctx, parts) });
+  addRow(rows, '/:id/result', { GET: (ctx) => getResult(ctx, parts) });
+  addRow(rows, '/:id/redrive', { POST: (ctx) => redriveRun(ctx, parts) });
   if (imports !== false) {
-    addRow(router, '/:task/import', logger, { POST: (ctx) => startImport(ctx, parts, imports) });
-    addRow(router, '/:id/failures', logger, { GET: (ctx) => sendFailures(ctx, parts, imports) });
+    addRow(rows, '/:task/import', { POST: (ctx) => startImport(ctx, parts, imports) });
+    addRow(rows, '/:id/failures', { GET: (ctx) => sendFailures(ctx, parts, imports) });
   }
   return router;
 }
 
 /** Registers a path for all methods, as one layer: the router tries every layer on every request. */
 function addRow(
-  router: Router,
+  { router, logger, allowedOrigins }: Rows,
   path: string,
-  logger: Logger | undefined,
   handlers: Readonly<Record<string, Handler>>,
 ): void {
   const methods = [...Object.keys(handlers), ...('GET' in handlers ? ['HEAD'] : []), 'OPTIONS'];
@@ -83,6 +97,7 @@ function addRow(
   });
   router.register(path, METHODS, async (ctx: Context) => {
     try {
+      refuseOtherSites(ctx, allowedOrigins);
       await (byMethod.get(ctx.method) ?? refuseMethod(allow))(ctx);
     } catch (error) {
       sendProblem(ctx, error, logger);

@@ -79,6 +79,11 @@ const HOSTILE: readonly (readonly [string, string | Buffer, RegExp])[] = [
     request('POST /process/import-products/import', '', ['Content-Type: text/csv']),
     /^HTTP\/1\.1 (202|422) /,
   ],
+  [
+    'a change that a page of another site asks for',
+    request('POST /process/x/redrive', '', ['Origin: https://evil.example']),
+    /^HTTP\/1\.1 403 /,
+  ],
   ['a method that is none', request('BREW /process'), /^HTTP\/1\.1 400 /],
   ['a method that is not offered', request('PATCH /process'), /^HTTP\/1\.1 405 /],
 ];
