@@ -8,6 +8,7 @@ import type { TaskContext } from '../task/task-context.js';
 import { isThenable } from '../task/thenable.js';
 import { LazyAbort } from '../timing/lazy-abort.js';
 import type { QueuedTimer, TimerQueue } from '../timing/timer-queue.js';
+import type { ContextSource } from './attempt-context.js';
 import { parseInput } from './parse-input.js';
 
 /** What attempts share. */
@@ -26,7 +27,7 @@ export type ForcedEnd = 'time limit' | 'grace' | 'interrupted';
  * One attempt: calls the handler in one guarded place, keeps its time limits, passes cancels on to its signal, and
  * says exactly once how it ended and exactly once that the handler has settled. In that order, or both at once.
  */
-export abstract class Attempt {
+export abstract class Attempt implements ContextSource {
   readonly task: ResolvedTask;
   readonly #tools: AttemptTools;
   /** Made when it is needed: most attempts are over before anybody looks at their signal. */
@@ -43,6 +44,11 @@ export abstract class Attempt {
     this.task = task;
     this.#tools = tools;
   }
+
+  abstract get runId(): string;
+  abstract get idempotencyKey(): string;
+  abstract tellProgress(done: number, total: number | null, note: string | null): void;
+  abstract writeLog(level: LogLevel, message: string): void;
 
   get signal(): AbortSignal {
     return this.#lazyAbort.signal;
@@ -219,12 +225,3 @@ export abstract class Attempt {
 // It is called on a promise each time.
 // eslint-disable-next-line @typescript-eslint/unbound-method
 const { then: nativeThen } = Promise.prototype;
-
-/** A line of a handler's log is cut after so many characters. */
-const MAX_LINE = 8_192;
-
-/** A handler's log, from a function that takes one line. */
-export function runLog(write: (level: LogLevel, message: string) => void) {
-  const level = (name: LogLevel) => (message: unknown) => write(name, String(message).slice(0, MAX_LINE));
-  return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
-}

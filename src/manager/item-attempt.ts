@@ -1,10 +1,12 @@
 import type { TimeLimitError } from '../task/errors.js';
 import { hasCode, TaskError } from '../task/errors.js';
 import type { CancelledRequest } from '../task/run.js';
+import type { LogLevel } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
-import type { RunLog, TaskContext } from '../task/task-context.js';
+import type { TaskContext } from '../task/task-context.js';
 import { onAbort } from '../timing/on-abort.js';
-import { Attempt, type ForcedEnd, runLog } from './attempt.js';
+import { Attempt, type ForcedEnd } from './attempt.js';
+import { AttemptContext } from './attempt-context.js';
 import type { RunAttemptTools } from './run-attempt.js';
 
 /** One try of one item of an import. */
@@ -57,14 +59,31 @@ class ItemAttempt extends Attempt {
     this.#tools = tools;
   }
 
+  override get runId(): string {
+    return this.#call.ctx.runId;
+  }
+
+  override get idempotencyKey(): string {
+    return `${this.#call.ctx.idempotencyKey}:${this.#call.index}`;
+  }
+
+  /** An import's progress counts its items; theirs is nobody's. */
+  override tellProgress(): void {
+    return undefined;
+  }
+
+  override writeLog(level: LogLevel, message: string): void {
+    this.#call.ctx.log[level](`item ${this.#call.index}: ${message}`);
+  }
+
   run(): ItemEnd {
     const value = new Promise<unknown>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     const released = new Promise<void>((resolve) => (this.#release = resolve));
-    const { signal, input } = this.#call;
-    this.call(input, new ItemContext(this, this.#call));
+    const { signal, input, attempt, index } = this.#call;
+    this.call(input, new AttemptContext(this, attempt, index));
     // Afterwards: an item that ended at once needs no listener.
     if (!this.ended) this.#forgetSignal = onAbort(signal, () => this.#cancel());
     return { value, released };
@@ -112,44 +131,4 @@ function requestOf(reason: unknown): CancelledRequest {
     return { by: 'import', reason: reason instanceof TaskError ? reason.message : null };
   const { by, reason: why } = reason.details;
   return { by: typeof by === 'string' ? by : 'import', reason: typeof why === 'string' ? why : null };
-}
-
-/** What the handler of an item gets: the import's run, with an attempt, an index and a signal of its own. */
-class ItemContext implements TaskContext {
-  readonly #item: ItemAttempt;
-  readonly #import: TaskContext;
-  readonly attempt: number;
-  readonly itemIndex: number;
-
-  constructor(item: ItemAttempt, call: ItemCall) {
-    this.#item = item;
-    this.#import = call.ctx;
-    this.attempt = call.attempt;
-    this.itemIndex = call.index;
-  }
-
-  get runId(): string {
-    return this.#import.runId;
-  }
-
-  get signal(): AbortSignal {
-    return this.#item.signal;
-  }
-
-  get deadlineAt(): number | null {
-    return this.#item.deadlineAt;
-  }
-
-  get idempotencyKey(): string {
-    return `${this.#import.idempotencyKey}:${this.itemIndex}`;
-  }
-
-  get log(): RunLog {
-    return runLog((level, message) => this.#import.log[level](`item ${this.itemIndex}: ${message}`));
-  }
-
-  /** An import's progress counts its items; theirs is nobody's. */
-  progress(): void {
-    return undefined;
-  }
 }

@@ -23,10 +23,11 @@ export class ProgressMeter {
     this.#timers = timers;
   }
 
-  /** @throws {TypeError|RangeError} when a count is not a finite number of at least 0. */
+  /** @throws {TypeError|RangeError} when a count is not a finite number of at least 0, or the note no string. */
   tell(done: number, total: number | null, note: string | null): void {
     checkCount('done', done);
     if (total !== null) checkCount('total', total);
+    if (note !== null) checkNote(note);
     if (done < this.#done) return;
     this.#done = done;
     this.#pending = { done, total, note: note === null ? null : note.slice(0, MAX_NOTE) };
@@ -41,7 +42,8 @@ export class ProgressMeter {
     this.#timer = undefined;
     if (this.#pending === undefined) return;
     this.#storedAt = this.#clock.monotonic();
-    this.#store(this.#pending);
+    // Snapshots and events share it.
+    this.#store(Object.freeze(this.#pending));
     this.#pending = undefined;
   }
 }
@@ -50,4 +52,8 @@ function checkCount(what: string, value: unknown): void {
   if (typeof value !== 'number') throw new TypeError(`${what} must be a number of at least 0; got ${show(value)}`);
   if (!(value >= 0 && value < Infinity))
     throw new RangeError(`${what} must be a finite number of at least 0; got ${value}`);
+}
+
+function checkNote(value: unknown): void {
+  if (typeof value !== 'string') throw new TypeError(`note must be a string; got ${show(value)}`);
 }

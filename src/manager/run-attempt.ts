@@ -4,10 +4,12 @@ import { TaskError, type TimeLimitError } from '../task/errors.js';
 import { decideRetry } from '../task/retry-policy.js';
 import { describeError } from '../task/run-error.js';
 import type { CancelledRequest } from '../task/run.js';
+import type { LogLevel } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
-import type { RunLog, TaskContext } from '../task/task-context.js';
 import type { AtWork } from './at-work.js';
-import { Attempt, type AttemptTools, type ForcedEnd, runLog } from './attempt.js';
+import { Attempt, type AttemptTools, type ForcedEnd } from './attempt.js';
+import { AttemptContext } from './attempt-context.js';
+import { effectKey } from './effect-key.js';
 import { ProgressMeter } from './progress-meter.js';
 import type { Slots } from './slots.js';
 
@@ -54,8 +56,16 @@ export class RunAttempt extends Attempt implements Holder {
     return this.#run;
   }
 
+  override get runId(): string {
+    return this.#run.id;
+  }
+
+  override get idempotencyKey(): string {
+    return effectKey(this.#run);
+  }
+
   begin(): void {
-    this.call(this.#run.input, new RunContext(this, this.#run));
+    this.call(this.#run.input, new AttemptContext(this, this.#run.attempt, null));
   }
 
   cancel(request: CancelledRequest): void {
@@ -67,7 +77,7 @@ export class RunAttempt extends Attempt implements Holder {
     this.abortLost();
   }
 
-  tellProgress(done: number, total: number | null, note: string | null): void {
+  override tellProgress(done: number, total: number | null, note: string | null): void {
     if (this.ended) {
       this.#tools.tally.dropped += 1;
       return;
@@ -81,13 +91,11 @@ export class RunAttempt extends Attempt implements Holder {
     this.#meter.tell(done, total, note);
   }
 
-  get log(): RunLog {
+  override writeLog(level: LogLevel, message: string): void {
     const { backend, logger, tally } = this.#tools;
-    return runLog((level, message) => {
-      logger?.[level]({ runId: this.#run.id, task: this.#run.task }, message);
-      if (this.ended) tally.dropped += 1;
-      else void this.#catch(() => backend.log(this.#lease, { level, message }));
-    });
+    logger?.[level]({ runId: this.#run.id, task: this.#run.task }, message);
+    if (this.ended) tally.dropped += 1;
+    else void this.#catch(() => backend.log(this.#lease, { level, message }));
   }
 
   protected override onReturned(value: unknown): void {
@@ -184,44 +192,5 @@ export class RunAttempt extends Attempt implements Holder {
 
   get #slotOwner(): ResolvedTask | null {
     return this.#run.task === null ? null : this.task;
-  }
-}
-
-/** What the handler of a run gets. */
-class RunContext implements TaskContext {
-  readonly #attempt: RunAttempt;
-  readonly #run: StoredRun;
-  readonly attempt: number;
-  readonly itemIndex = null;
-
-  constructor(attempt: RunAttempt, run: StoredRun) {
-    this.#attempt = attempt;
-    this.#run = run;
-    this.attempt = run.attempt;
-  }
-
-  get runId(): string {
-    return this.#run.id;
-  }
-
-  get signal(): AbortSignal {
-    return this.#attempt.signal;
-  }
-
-  get deadlineAt(): number | null {
-    return this.#attempt.deadlineAt;
-  }
-
-  /** An id may be started again once it has ended: its acceptance tells the runs apart. */
-  get idempotencyKey(): string {
-    return this.#run.idempotencyKey ?? `${this.#run.id}:${this.#run.createdAt.toString(36)}`;
-  }
-
-  get log(): RunLog {
-    return this.#attempt.log;
-  }
-
-  progress(done: number, total: number | null = null, note: string | null = null): void {
-    this.#attempt.tellProgress(done, total, note);
   }
 }

@@ -1,12 +1,12 @@
 /** Writes lines that become `run:log` events of the run, and go to the manager's logger. */
 export interface RunLog {
-  debug(message: string): void;
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
+  readonly debug: (message: string) => void;
+  readonly info: (message: string) => void;
+  readonly warn: (message: string) => void;
+  readonly error: (message: string) => void;
 }
 
-/** What a handler is given beside its input. */
+/** What a handler is given beside its input. Every member can be taken out: `(input, { progress, signal }) => …`. */
 export interface TaskContext {
   /** The id of the run; for an item of an import, the id of the import's run. */
   readonly runId: string;
@@ -21,7 +21,11 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** When the first time limit of this attempt runs out, in epoch milliseconds; null without one. */
   readonly deadlineAt: number | null;
-  /** The same in every attempt of this run and of no other run: what to send along to systems that deduplicate. */
+  /**
+   * The same in every attempt of this run and of no other run: what to send along to systems that deduplicate. The key
+   * that `start` was given, or where the run has an owner too a digest of both, because two owners may choose the same
+   * key; without one, a key made of the run's id and acceptance.
+   */
   readonly idempotencyKey: string;
   readonly log: RunLog;
   /**
@@ -31,7 +35,7 @@ export interface TaskContext {
    * @param done at least 0
    * @param total at least 0; left out where nobody knows
    * @param note at most 500 characters; longer ones are cut
-   * @throws {TypeError|RangeError} when a count is not a finite number of at least 0.
+   * @throws {TypeError|RangeError} when a count is not a finite number of at least 0, or the note no string.
    */
-  progress(done: number, total?: number | null, note?: string | null): void;
+  readonly progress: (done: number, total?: number | null, note?: string | null) => void;
 }

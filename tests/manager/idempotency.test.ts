@@ -69,6 +69,27 @@ describe('an idempotency key', () => {
     expect(await run.result()).toBe('order-7');
   });
 
+  it('of a caller is told apart by the owner in what the handler sees, and is the same in every attempt', async () => {
+    const { manager, clock } = newManager();
+    const seen: Record<string, string[]> = {};
+    const task = defineTask({
+      name: 'pays',
+      retry: { maxAttempts: 2, initialDelayMs: 10, jitter: 'none' },
+      handler: (input: string, ctx) => {
+        (seen[input] ??= []).push(ctx.idempotencyKey);
+        throw new Error('again');
+      },
+    });
+    for (const owner of ['me', 'you']) await manager.start(task, owner, { idempotencyKey: 'k', owner });
+    await manager.start(task, 'nobody', { idempotencyKey: 'k' });
+    await clock.run(1_000);
+    const { me = [], you = [], nobody = [] } = seen;
+    expect([me.length, new Set(me).size, new Set(you).size]).toEqual([2, 1, 1]);
+    expect(nobody).toEqual(['k', 'k']);
+    expect(me[0]).not.toBe(you[0]);
+    for (const key of [me[0], you[0]]) expect(key).toMatch(/^[A-Za-z0-9_-]{43}$/);
+  });
+
   it('needs an input that can be written as JSON', async () => {
     const { manager } = newManager();
     const cyclic: { self?: unknown } = {};

@@ -11,12 +11,14 @@ function importOf(definition: Omit<TaskDefinition<unknown, unknown, unknown>, 'n
   const task = resolveTask(defineTask({ name: 'item', ...definition }));
   const controller = new AbortController();
   const { signal } = controller;
-  const ctx = { runId: 'import', idempotencyKey: 'key', signal } as TaskContext;
+  const lines: string[] = [];
+  const log = { info: (line: string) => void lines.push(line) };
+  const ctx = { runId: 'import', idempotencyKey: 'key', signal, log } as unknown as TaskContext;
   const call = async (index: number) => {
     const { value } = await managerCore(manager).callItem({ task, input: index, ctx, index, attempt: 1, signal });
     return value;
   };
-  return { manager, clock, controller, signal, call };
+  return { manager, clock, controller, signal, call, lines };
 }
 
 describe('an item', () => {
@@ -124,6 +126,20 @@ describe('an item', () => {
     expect([await first, await second]).toEqual(['done', 'Error']);
     expect(handler).toHaveBeenCalledTimes(1);
     expect((await manager.counts()).atWork).toBe(0);
+  });
+
+  it('can take everything out of its context', async () => {
+    const seen: unknown[] = [];
+    const handler = (_input: unknown, { progress, log: { info }, ...rest }: TaskContext) => {
+      progress(1);
+      info('hello');
+      seen.push(rest.attempt, rest.itemIndex);
+    };
+    const { clock, call, lines } = importOf({ handler });
+    const item = call(3);
+    await clock.run(0);
+    await item;
+    expect([seen, lines]).toEqual([[1, 3], ['item 3: hello']]);
   });
 
   it('that does not stop keeps its slot, and its import goes on without it', async () => {

@@ -104,6 +104,33 @@ describe('progress', () => {
     });
   });
 
+  it.each([5, {}, Symbol('s')])('whose note is %p is refused where it is told', async (note) => {
+    const { manager } = newManager();
+    const run = await manager.start('a', (ctx) => ctx.progress(1, 2, note as string));
+    expect(await run.settled()).toMatchObject({
+      status: 'failed',
+      error: { name: 'TypeError', message: expect.stringMatching(/^note must be a string; got/) },
+    });
+  });
+
+  it('and the log can be taken out of the context', async () => {
+    const { manager, clock } = newManager();
+    const run = await manager.start(
+      'a',
+      ({ progress, log, signal }) => {
+        const { info } = log;
+        progress(1, 2);
+        info('half');
+        return signal.aborted;
+      },
+      { delayMs: 1 },
+    );
+    const reading = readAll(run.events());
+    await clock.run(1);
+    expect((await reading).map(({ type }) => type)).toEqual(expect.arrayContaining(['run:progress', 'run:log']));
+    expect(await run.settled()).toMatchObject({ result: false, progress: { done: 1, total: 2, note: null } });
+  });
+
   it('and log lines that come after the end are dropped and counted', async () => {
     const { manager, clock } = newManager({ graceMs: 10 });
     const gate = new Gate();

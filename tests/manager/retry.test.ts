@@ -113,6 +113,12 @@ describe('the idempotency key of a handler', () => {
     }
     expect(new Set(keys).size).toBe(10);
   });
+
+  it('names the run, the time of its acceptance and its place in the order of acceptances', async () => {
+    const { manager, clock } = newManager();
+    const run = await manager.start('a', (ctx) => ctx.idempotencyKey);
+    expect(await run.result()).toBe(`a:${clock.now().toString(36)}-1`);
+  });
 });
 
 describe('RetryLaterError', () => {
