@@ -20,7 +20,8 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<TaskRoutesOptions> = {}, app = new Koa()): Promise<TestServer> {
-  return (server = await serve(app.use(taskRoutes({ manager, ...options }).routes())));
+  app.use(taskRoutes({ manager, ...options }).routes());
+  return (server = await serve(app));
 }
 
 type Headers = Record<string, string>;
