@@ -22,7 +22,7 @@ export class Queues {
     await (await this.#open()).resume(name);
   }
 
-  /** Every queue that has been used or paused. */
+  /** Every queue that is paused, or that a run names which is kept, ended or not. */
   async list(): Promise<readonly QueueInfo[]> {
     return (await this.#open()).queues();
   }

@@ -124,6 +124,8 @@ export interface BackendObserver {
   settled(run: StoredRun): void;
   /** The record of an ended run was removed: its files can go. Must not throw. */
   forgotten(run: StoredRun): void;
+  /** A cancel came for a run that had ended, and changed nothing. Must not throw. */
+  cancelledLate(run: StoredRun): void;
 }
 
 /** What a backend works with. */
@@ -218,6 +220,7 @@ export interface Backend {
 
   pause(queue: string): MaybePromise<void>;
   resume(queue: string): MaybePromise<void>;
+  /** At least those that are paused or that a kept run names. */
   queues(): MaybePromise<readonly StoredQueue[]>;
 
   /** Begins to deliver. Called once. */

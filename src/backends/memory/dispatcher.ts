@@ -44,7 +44,7 @@ export class Dispatcher implements Worker {
 
   /** Puts a run, which has just become `queued`, in line. */
   enqueue(record: RunRecord): void {
-    record.lane.push(record);
+    this.waiting.push(record);
     this.wake();
   }
 
@@ -81,7 +81,7 @@ export class Dispatcher implements Worker {
   }
 
   #deliver(record: RunRecord, options: WorkOptions): void {
-    record.lane.remove(record);
+    this.waiting.remove(record);
     const { rare } = record;
     if (rare?.repeat) rare.repeat = false;
     else record.attempt += 1;

@@ -7,13 +7,15 @@ export interface QueueState {
   readonly name: string;
   paused: boolean;
   queued: number;
+  /** How many lanes lead to it. */
+  lanes: number;
 }
 
 /** What a lane has to know of its members. */
 export interface LaneMember extends ListNode {
   readonly priority: number;
-  readonly ordinal: number;
-  readonly updatedAt: number;
+  /** Counts what was queued: smaller goes first. The time of day would not do, it may go back. */
+  turn: number;
 }
 
 interface Bucket<T extends LaneMember> {
@@ -30,8 +32,14 @@ export class Lane<T extends LaneMember> {
   readonly task: string | null;
   readonly queue: QueueState;
   readonly counts: Record<RunStatus, number> = noCounts();
-  /** One list for each priority in use, highest first. */
-  readonly #buckets: Bucket<T>[] = [];
+  /** How many records name it, whatever their status. */
+  records = 0;
+  /** How many runs stand in it. */
+  length = 0;
+  /** Where it stands among the lanes that somebody stands in. */
+  place = 0;
+  /** One list for each priority in use, highest first. The last list stays when it is empty: most lanes need but one. */
+  #buckets: Bucket<T>[] = [];
 
   constructor(kind: RunKind, task: string | null, queue: QueueState) {
     this.kind = kind;
@@ -41,44 +49,53 @@ export class Lane<T extends LaneMember> {
 
   /** The one that goes next. */
   get first(): T | undefined {
-    for (;;) {
-      const bucket = this.#buckets[0];
-      const first = bucket?.runs.first;
-      if (bucket === undefined || first !== undefined) return first;
-      this.#buckets.shift();
-    }
+    return this.#buckets[0]?.runs.first;
   }
 
   /** Puts a run behind all others of its priority. */
   push(run: T): void {
     this.#bucketOf(run.priority).runs.push(run);
+    this.length += 1;
     this.queue.queued += 1;
   }
 
   /** Takes a run out, wherever it stands. */
   remove(run: T): void {
     run.unlink();
+    this.length -= 1;
     this.queue.queued -= 1;
+    if (this.#buckets.length === 1) return;
+    const at = this.#placeOf(run.priority);
+    if (this.#buckets[at]?.runs.first === undefined) this.#buckets.splice(at, 1);
   }
 
   #bucketOf(priority: number): Bucket<T> {
-    let at = 0;
-    for (; at < this.#buckets.length; at += 1) {
-      const bucket = this.#buckets[at];
-      if (bucket === undefined || bucket.priority < priority) break;
-      if (bucket.priority === priority) return bucket;
-    }
+    const at = this.#placeOf(priority);
+    const found = this.#buckets[at];
+    if (found?.priority === priority) return found;
     const bucket = { priority, runs: new RunList<T>() };
-    this.#buckets.splice(at, 0, bucket);
+    if (this.length === 0) this.#buckets = [bucket];
+    else this.#buckets.splice(at, 0, bucket);
     return bucket;
+  }
+
+  /** Where the list of this priority stands, or would stand. */
+  #placeOf(priority: number): number {
+    let low = 0;
+    let high = this.#buckets.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const bucket = this.#buckets[middle];
+      if (bucket === undefined || bucket.priority <= priority) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }
 
-/** Whether `a` goes before `b`: by priority, then by the time they were queued, then by the order of acceptance. */
+/** Whether `a` goes before `b`: by priority, then in the order in which they were queued. */
 export function goesBefore(a: LaneMember, b: LaneMember): boolean {
-  if (a.priority !== b.priority) return a.priority > b.priority;
-  if (a.updatedAt !== b.updatedAt) return a.updatedAt < b.updatedAt;
-  return a.ordinal < b.ordinal;
+  return a.priority === b.priority ? a.turn < b.turn : a.priority > b.priority;
 }
 
 /** Nothing of any status. */

@@ -81,7 +81,7 @@ class MemoryBackend implements Backend {
     if (life.waiting >= environment.queueLimit) {
       throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
     }
-    const record = new RunRecord(run, dispatcher.waiting.lane(run.kind, run.task, run.queue), {
+    const record = new RunRecord(run, dispatcher.waiting.join(run), {
       ordinal: (this.#ordinal += 1),
       now: environment.clock.now(),
     });
@@ -105,7 +105,7 @@ class MemoryBackend implements Backend {
   }
 
   counts(): readonly TaskCounts[] {
-    return this.#open.dispatcher.waiting.lanes.map(({ task, counts }) => ({ task, counts }));
+    return Array.from(this.#open.dispatcher.waiting.lanes, ({ task, counts }) => ({ task, counts }));
   }
 
   cancel(id: string, request: CancelledRequest): RunRecord | undefined {
@@ -115,11 +115,11 @@ class MemoryBackend implements Backend {
   }
 
   pause(queue: string): void {
-    this.#open.dispatcher.waiting.queue(queue).paused = true;
+    this.#open.dispatcher.waiting.pause(queue);
   }
 
   resume(queue: string): void {
-    this.#open.dispatcher.waiting.queue(queue).paused = false;
+    this.#open.dispatcher.waiting.resume(queue);
     this.#open.dispatcher.wake();
   }
 
@@ -222,6 +222,7 @@ class Parts {
 
   #drop(record: RunRecord): void {
     this.life.gone(record);
+    this.dispatcher.waiting.leave(record.lane);
     this.index.remove(record);
     this.environment.observer.forgotten(record);
   }

@@ -48,6 +48,7 @@ export class RunCourse {
 
   /** Ends a waiting run, asks the holder of a running one, leaves every other alone. */
   cancel(record: RunRecord, request: CancelledRequest): void {
+    if (isFinal(record.status)) this.#environment.observer.cancelledLate(record);
     if (isFinal(record.status) || record.status === 'cancelling') return;
     const rare = record.seldom;
     rare.cancel = request;
@@ -183,7 +184,7 @@ export class RunCourse {
 
   /** The one place where a run gets its final status. */
   #end(record: RunRecord, status: 'completed' | 'failed' | 'cancelled'): void {
-    if (record.status === 'queued') record.lane.remove(record);
+    if (record.status === 'queued') this.#dispatcher.waiting.remove(record);
     const { rare } = record;
     if (rare !== null) this.#stopTimers(rare);
     if (rare !== null && record.lease !== null) rare.abandoned = true;

@@ -51,8 +51,8 @@ export class RareState {
  */
 const ORIGIN = Math.floor(performance.timeOrigin);
 
-const NO_TAGS: readonly string[] = [];
-const NO_FAILURES: readonly RunFailure[] = [];
+const NO_TAGS: readonly string[] = Object.freeze([]);
+const NO_FAILURES: readonly RunFailure[] = Object.freeze([]);
 
 /** A run in memory. One object from acceptance to eviction: 10⁶ of them have to fit. */
 export class RunRecord extends ListNode implements StoredRun {
@@ -63,6 +63,8 @@ export class RunRecord extends ListNode implements StoredRun {
   readonly #created: number;
   readonly priority: number;
   readonly maxAttempts: number;
+  /** Counts what was queued, while it is `queued`. */
+  turn = 0;
   status: RunStatus;
   input: unknown;
   result: unknown = undefined;
