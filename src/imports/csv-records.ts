@@ -7,6 +7,8 @@ import { badFile, badRecord, type ImportRecord, type RecordPlace } from './impor
 
 /** How many columns a file may have; a row of more would take long to make an object of. */
 export const MAX_COLUMNS = 10_000;
+/** How long the header may be, in bytes: its names stand in every item. */
+export const MAX_HEADER_BYTES = 262_144;
 
 const NOT_UTF8 = 'The text is not valid UTF-8';
 const NOT_CSV = 'The row is not valid CSV';
@@ -81,6 +83,8 @@ function split(rows: Buffer): string[][] | null {
 
 function columnNames({ bytes, problem }: Frame): string[] {
   if (bytes === null) throw badFile(`The header cannot be read. ${problem}`);
+  if (bytes.length > MAX_HEADER_BYTES)
+    throw badFile(`The header is ${bytes.length} bytes long; at most ${MAX_HEADER_BYTES} are allowed`);
   const names = isUtf8(bytes) ? split(bytes)?.[0] : undefined;
   if (names === undefined) throw badFile(`The header cannot be read. ${isUtf8(bytes) ? NOT_CSV : NOT_UTF8}`);
   if (bytes.includes(0)) throw badFile('The header holds NUL characters; the file must be text in UTF-8');

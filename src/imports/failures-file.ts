@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { AppendableFile, ByteStream, FileStore } from '../ports/files.js';
+import type { FileRoom } from './file-room.js';
 import { HIDING } from './shown-failures.js';
 
 /** An item of an import that failed, as `GET /process/{id}/failures` tells it. */
@@ -8,15 +9,26 @@ export interface ImportFailure {
   readonly index: number;
   /** The line on which its record begins, counted from 1; null for an element of a JSON array. */
   readonly line: number | null;
-  /** The record; null where it could not be read, or where it is nothing that JSON can say. */
+  /** The record; null where it could not be read, where it is nothing that JSON can say, or too much to be kept. */
   readonly item: unknown;
   readonly error: { readonly code: string; readonly message: string };
   /** How often the handler was called; 0 where the record was refused before. */
   readonly attempts: number;
 }
 
+/** How much the failures of one import may take up. */
+export interface FailuresLimits {
+  /** What all imports share. */
+  readonly room: FileRoom;
+  /** Of one import: what goes beyond is left out. */
+  readonly maxBytes: number;
+}
+
 /** How much is gathered before it is written. */
 const BATCH_BYTES = 65_536;
+/** How long the JSON of an item may be to be kept, in characters. */
+const MAX_ITEM_LENGTH = 65_536;
+const TOO_LARGE = 'null,"itemTooLarge":true';
 
 /**
  * The failures of one import, a line of JSON each, in a file of the store. The file is made at the first batch, so an
@@ -24,25 +36,40 @@ const BATCH_BYTES = 65_536;
  */
 export class FailuresFile {
   readonly #files: FileStore;
+  readonly #limits: FailuresLimits;
   #file: AppendableFile | undefined;
   /** What was written whole; a reader gets no more, and so never half a line. */
   #written = 0;
-  #lines: string[] = [];
+  #lines: Buffer[] = [];
   #gathered = 0;
   #last: Promise<void> = Promise.resolve();
+  /** The room that was taken. */
+  #taken = 0;
+  #omitted = 0;
 
-  constructor(files: FileStore) {
+  constructor(files: FileStore, limits: FailuresLimits) {
     this.#files = files;
+    this.#limits = limits;
+  }
+
+  /** How many failures were left out because there was no more room for them: the last ones. */
+  get omitted(): number {
+    return this.#omitted;
   }
 
   /**
    * Adds a failure. It may wait until a batch has been written: await it before going on, or memory grows.
-   * `exposed` is false where its message was not written for callers; default true.
+   * `exposed` is false where its message was not written for callers; default true. Where there is no room for it, it is
+   * left out and counted, and so are all that come later.
    *
    * @throws {TaskError} BACKEND when this batch or an earlier one could not be written.
    */
   async add(failure: ImportFailure, { exposed = true }: { readonly exposed?: boolean } = {}): Promise<void> {
-    const line = lineOf(failure, exposed ? ',' : HIDING);
+    const line = this.#omitted > 0 ? undefined : Buffer.from(lineOf(failure, exposed ? ',' : HIDING));
+    if (line === undefined || !this.#takeRoom(line.length)) {
+      this.#omitted += 1;
+      return;
+    }
     this.#lines.push(line);
     this.#gathered += line.length;
     if (this.#gathered >= BATCH_BYTES) await this.flush();
@@ -54,7 +81,7 @@ export class FailuresFile {
    * @throws {TaskError} BACKEND when this or an earlier batch could not be written.
    */
   flush(): Promise<void> {
-    const bytes = Buffer.from(this.#lines.join(''));
+    const bytes = Buffer.concat(this.#lines);
     this.#lines = [];
     this.#gathered = 0;
     // After a write that failed no later one may be begun: the file would have half a line in its middle.
@@ -101,6 +128,15 @@ export class FailuresFile {
     } finally {
       if (this.#file !== undefined) await this.#files.remove(this.#file.name);
     }
+    this.#limits.room.give(this.#taken);
+    this.#taken = 0;
+  }
+
+  #takeRoom(bytes: number): boolean {
+    const { room, maxBytes } = this.#limits;
+    if (this.#taken + bytes > maxBytes || !room.take(bytes)) return false;
+    this.#taken += bytes;
+    return true;
   }
 
   async #write(bytes: Buffer): Promise<void> {
@@ -120,7 +156,8 @@ function textOf(item: unknown): string {
   try {
     // Typed as a string, but undefined for what JSON leaves out: a function, say.
     const text: unknown = JSON.stringify(item);
-    return typeof text === 'string' ? text : 'null';
+    if (typeof text !== 'string') return 'null';
+    return text.length > MAX_ITEM_LENGTH ? TOO_LARGE : text;
   } catch {
     return 'null'; // a cycle, a BigInt, a `toJSON` that throws: the failure counts more than the item
   }

@@ -9,8 +9,10 @@ import { checkInteger, checkOptions } from '../task/checks.js';
 import { NO_RETRY } from '../task/retry-policy.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
-import { FailuresFile } from './failures-file.js';
+import { FailuresFile, type FailuresLimits } from './failures-file.js';
+import { FileRoom } from './file-room.js';
 import { showFailures } from './shown-failures.js';
+import { Spool } from './spool.js';
 import type { ImportFormat } from './import-record.js';
 import { ImportRun, type ImportResult } from './import-run.js';
 
@@ -21,6 +23,13 @@ export interface ImportOptions {
   readonly files: FileStore;
   /** The longest body, in bytes. Default 268,435,456 (256 MiB). */
   readonly maxBytes?: number;
+  /**
+   * How many bytes the files of all imports may take up, half of them bodies and half of them failures. Default
+   * 4,294,967,296 (4 GiB), or twice `maxBytes` where that is more.
+   */
+  readonly maxSpoolBytes?: number;
+  /** How many bytes the failures of one import may take up; later ones are only counted. Default 268,435,456. */
+  readonly maxFailuresBytes?: number;
   /** How many records of one import are handled before another import gets its turn. Default 100. */
   readonly batchSize?: number;
   /** How many records are at work at once, over all imports; each also takes a slot of its task. Default 5. */
@@ -32,12 +41,15 @@ export interface ImportRequest extends Pick<StartOptions, 'id' | 'priority' | 't
   readonly format: ImportFormat;
   /** The file. It is read to its end before the import is accepted. */
   readonly body: ByteStream;
+  /** How long the body is said to be, in bytes: where there is no room for it, it is not read. */
+  readonly expectedBytes?: number;
   /** Ends the reading of the body; an import that was accepted goes on. */
   readonly signal?: AbortSignal;
 }
 
-const KNOWN = ['manager', 'files', 'maxBytes', 'batchSize', 'maxConcurrent'];
+const KNOWN = ['manager', 'files', 'maxBytes', 'maxSpoolBytes', 'maxFailuresBytes', 'batchSize', 'maxConcurrent'];
 const MAX_BYTES = 268_435_456;
+const MAX_SPOOL_BYTES = 4_294_967_296;
 
 /** The imports of each manager that has any. */
 const made = new WeakMap<TaskManager, ImportRuns>();
@@ -71,15 +83,18 @@ export class ImportRuns {
   readonly #files: FileStore;
   readonly #processor: BatchProcessor;
   readonly #task: ResolvedTask;
-  /** Spooled bodies of imports that have not ended. */
-  readonly #spooled = new Map<string, string>();
+  readonly #spool: Spool;
   /** Kept as long as the runs they belong to. */
   readonly #failures = new Map<string, FailuresFile>();
+  readonly #failuresLimits: FailuresLimits;
 
-  constructor({ manager, files, maxBytes = MAX_BYTES, batchSize = 100, maxConcurrent = 5 }: ImportOptions) {
-    this.maxBytes = checkInteger('maxBytes', maxBytes, { min: 1 });
+  constructor({ manager, files, batchSize = 100, maxConcurrent = 5, ...limits }: ImportOptions) {
+    const { maxBytes, maxSpoolBytes, maxFailuresBytes } = checkLimits(limits);
+    this.maxBytes = maxBytes;
     this.#core = managerCore(manager);
     this.#files = files;
+    this.#spool = new Spool({ files, room: new FileRoom(maxSpoolBytes / 2), maxBytes });
+    this.#failuresLimits = { room: new FileRoom(maxSpoolBytes / 2), maxBytes: maxFailuresBytes };
     const { clock, random } = this.#core.options;
     this.#processor = new BatchProcessor({ batchSize, maxConcurrent, clock, random });
     this.#task = this.#importTask();
@@ -90,34 +105,39 @@ export class ImportRuns {
    * Stores the body whole, then starts the import of its records into the task. Once this resolves the import no longer
    * depends on whoever sent the body.
    *
-   * @throws {TaskError} TASK_UNKNOWN; RUN_CONFLICT, QUEUE_FULL, MANAGER_CLOSED as `start`; BACKEND when the body could not
-   * be stored. @throws {FileTooLargeError} when it is longer than `maxBytes`. @throws the body's own error, unchanged.
+   * @throws {TaskError} TASK_UNKNOWN; RUN_CONFLICT, QUEUE_FULL, MANAGER_CLOSED as `start`; QUEUE_FULL when there is no room
+   * for the body; BACKEND when it could not be stored. @throws {FileTooLargeError} when it is longer than `maxBytes`. @throws the body's own error, unchanged.
    */
-  async start(task: string, { format, body, signal, ...options }: ImportRequest): Promise<RunHandle<ImportResult>> {
+  async start(
+    task: string,
+    { format, body, expectedBytes = 0, signal, ...options }: ImportRequest,
+  ): Promise<RunHandle<ImportResult>> {
     const { queue, priority } = this.#core.registry.get(task);
     this.#core.refuseIfClosing();
-    const { name } = await this.#files.put(body, { limitBytes: this.maxBytes, signal });
+    this.#spool.refuseIfFull(expectedBytes);
+    const spooled = await this.#spool.put(body, { signal, hashed: false });
     try {
       const start = {
         task: { ...this.#task, queue, priority },
         name: task,
         kind: 'import' as const,
-        input: { file: name, format },
+        input: { file: spooled.name, format },
       };
       const handle = await this.#core.start(start, options);
-      this.#spooled.set(handle.id, name);
+      this.#spool.keep(handle.id, spooled);
       // What the import's handler returns is an ImportResult.
       return handle as RunHandle<ImportResult>;
     } catch (error) {
-      await this.#files.remove(name).catch(() => undefined);
+      await this.#spool.remove(spooled).catch(() => undefined);
       throw error;
     }
   }
 
   /**
    * The records that have failed until now, as NDJSON, each line `{ index, line, item, error: { code, message }, attempts }`.
-   * `exposeErrors`: whether messages are shown that were not written for callers; default false. Undefined where there is
-   * no such import, or none of its records has failed. Destroy the stream if you do not read it to its end.
+   * Where there was no room for all of them, a last line `{ omitted }` says how many more there are. `exposeErrors`:
+   * whether messages are shown that were not written for callers; default false. Undefined where there is no such import,
+   * or none of its records has failed. Destroy the stream if you do not read it to its end.
    *
    * @throws {TaskError} BACKEND when they could not be read.
    */
@@ -125,8 +145,9 @@ export class ImportRuns {
     id: string,
     { exposeErrors = false }: { readonly exposeErrors?: boolean } = {},
   ): Promise<ByteStream | undefined> {
-    const stored = await this.#failures.get(id)?.open();
-    return stored && showFailures(stored, exposeErrors);
+    const file = this.#failures.get(id);
+    const stored = await file?.open();
+    return file && stored && showFailures(stored, { exposeErrors, omitted: file.omitted });
   }
 
   /** What the manager calls as it calls a task's handler. It holds no slot, so it has no limits of its own. */
@@ -138,14 +159,14 @@ export class ImportRuns {
       priority: 0,
       retry: NO_RETRY,
       limits: {},
-      hooks: { onSettled: ({ id }) => this.#removeSpooled(id) },
+      hooks: { onSettled: ({ id }) => this.#spool.removeOf(id) },
       handler: (input, ctx) => this.#run(input, ctx),
     };
   }
 
   async #run(input: unknown, ctx: TaskContext): Promise<ImportResult> {
     const { file, format, task } = readInput(input, await this.#core.find(ctx.runId));
-    const failures = new FailuresFile(this.#files);
+    const failures = new FailuresFile(this.#files, this.#failuresLimits);
     this.#failures.set(ctx.runId, failures);
     const run = new ImportRun({
       ctx,
@@ -165,12 +186,6 @@ export class ImportRuns {
     }
   }
 
-  async #removeSpooled(id: string): Promise<void> {
-    const name = this.#spooled.get(id);
-    this.#spooled.delete(id);
-    if (name !== undefined) await this.#files.remove(name);
-  }
-
   /** The record of an import is gone: nobody can ask for its failures any more. */
   #forget({ id, kind }: StoredRun): void {
     if (kind !== 'import') return;
@@ -180,6 +195,18 @@ export class ImportRuns {
       this.#core.options.logger?.error({ runId: id, err: error }, 'The failures of an import could not be removed');
     });
   }
+}
+
+type Limits = Pick<ImportOptions, 'maxBytes' | 'maxSpoolBytes' | 'maxFailuresBytes'>;
+
+/** @throws {TypeError|RangeError} when one is no number of bytes, or there would be no room for the longest body. */
+function checkLimits({ maxBytes = MAX_BYTES, maxSpoolBytes, maxFailuresBytes = MAX_BYTES }: Limits): Required<Limits> {
+  const min = 2 * checkInteger('maxBytes', maxBytes, { min: 1 });
+  return {
+    maxBytes,
+    maxSpoolBytes: checkInteger('maxSpoolBytes', maxSpoolBytes ?? Math.max(MAX_SPOOL_BYTES, min), { min }),
+    maxFailuresBytes: checkInteger('maxFailuresBytes', maxFailuresBytes, { min: 0 }),
+  };
 }
 
 function readInput(input: unknown, run: StoredRun | undefined): { file: string; format: ImportFormat; task: string } {

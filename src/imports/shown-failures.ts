@@ -11,20 +11,28 @@ export const HIDING = '\t';
 const TAB = 0x09;
 const LF = 0x0a;
 
-/** Failures as they are stored, as a reader may see them: with every message, or with those only that are for callers. */
-export function showFailures(stored: ByteStream, exposeErrors: boolean): ByteStream {
+/** What a reader may see. */
+export interface ShownOptions {
+  /** Every message, or only those that are for callers. */
+  readonly exposeErrors: boolean;
+  /** How many failures were not stored: where there are any, a last line tells. */
+  readonly omitted: number;
+}
+
+/** Failures as they are stored, as a reader may see them. */
+export function showFailures(stored: ByteStream, options: ShownOptions): ByteStream {
   // What goes wrong with either ends both, and whoever reads learns of it from what he reads.
-  return pipeline(stored, new ShownFailures(exposeErrors), () => undefined);
+  return pipeline(stored, new ShownFailures(options), () => undefined);
 }
 
 class ShownFailures extends Transform {
-  readonly #exposeErrors: boolean;
+  readonly #options: ShownOptions;
   /** What came of the end of a line, from its mark on; null outside of such an end. */
   #end: Buffer[] | null = null;
 
-  constructor(exposeErrors: boolean) {
+  constructor(options: ShownOptions) {
     super();
-    this.#exposeErrors = exposeErrors;
+    this.#options = options;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -32,6 +40,11 @@ class ShownFailures extends Transform {
       rest = this.#end === null ? this.#pass(rest) : this.#gather(rest, this.#end);
     }
     done();
+  }
+
+  override _flush(done: TransformCallback): void {
+    const { omitted } = this.#options;
+    done(null, omitted === 0 ? undefined : `{"omitted":${omitted}}\n`);
   }
 
   /** Passes on what comes before the next mark. @returns what comes after it. */
@@ -54,7 +67,7 @@ class ShownFailures extends Transform {
   }
 
   #shown(end: string): string {
-    if (this.#exposeErrors) return end;
+    if (this.#options.exposeErrors) return end;
     const { error, ...rest } = JSON.parse(`{${end}`) as { error: object }; // written by FailuresFile
     return JSON.stringify({ error: { ...error, message: HIDDEN_MESSAGE }, ...rest }).slice(1);
   }

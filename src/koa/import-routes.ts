@@ -33,8 +33,9 @@ export async function startImport(
   const format = readFormat(ctx);
   if (!manager.hasTask(task)) throw new TaskError('TASK_UNKNOWN', 'There is no task of this name');
   if (manager.closing) throw new TaskError('MANAGER_CLOSED', 'The server is shutting down');
-  if (Number(ctx.get('Content-Length')) > imports.maxBytes) throw tooLarge(imports.maxBytes);
-  const handle = await imports.start(task, { format, body: bodyOf(ctx) });
+  const expectedBytes = Number(ctx.get('Content-Length'));
+  if (expectedBytes > imports.maxBytes) throw tooLarge(imports.maxBytes);
+  const handle = await imports.start(task, { format, body: bodyOf(ctx), expectedBytes });
   const run = await handle.snapshot();
   if (run === undefined) throw runNotFound();
   const base = basePath(ctx, 2);

@@ -25,6 +25,8 @@ export interface PutOptions {
   readonly limitBytes: number;
   /** Ends the wait for more of the source by destroying it. */
   readonly signal?: AbortSignal | undefined;
+  /** Sees each piece before it is stored. What it throws ends the storing as a source that fails does. */
+  readonly onBytes?: (piece: Uint8Array) => void;
 }
 
 /** A file that was stored whole. */
@@ -67,7 +69,7 @@ export interface FileStore {
    *
    * @throws {FileTooLargeError} as soon as the source has given more than `limitBytes`.
    * @throws {TaskError} BACKEND when the bytes could not be stored.
-   * @throws the source's own error, or the signal's reason, unchanged.
+   * @throws the source's own error, what `onBytes` has thrown, or the signal's reason, unchanged.
    */
   put(source: ByteStream, options: PutOptions): Promise<StoredFile>;
   /**

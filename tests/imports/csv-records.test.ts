@@ -164,6 +164,14 @@ describe('CSV records', () => {
       expect((await refusal('csv', header)).message).toBe('The header has 10001 columns; at most 10000 are allowed');
     });
 
+    test('with a header of more than 262,144 bytes is refused, and one of just as many is read', async () => {
+      const header = `a,${'b'.repeat(262_141)}\n`;
+      expect(await readAll('csv', `${header}1,2\n`)).toHaveLength(1);
+      expect((await refusal('csv', `x${header}1,2\n`)).message).toBe(
+        'The header is 262145 bytes long; at most 262144 are allowed',
+      );
+    });
+
     test('with lines that end in CR alone is refused rather than read as one long header', async () => {
       expect((await refusal('csv', 'a,b\r1,2\r3,4\r')).message).toMatch(/lines must end in LF or CRLF/i);
     });

@@ -3,12 +3,14 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileFolder } from '../../src/backends/files/file-folder.js';
 import { FailuresFile, type ImportFailure } from '../../src/imports/failures-file.js';
+import { FileRoom } from '../../src/imports/file-room.js';
 import type { AppendableFile, FileStore } from '../../src/ports/files.js';
 import { openFiles } from '../open-files.js';
 import { temporaryFolders } from '../temporary-folder.js';
 import { until } from '../until.js';
 
 const temporaryFolder = temporaryFolders();
+const UNLIMITED = { room: new FileRoom(Infinity), maxBytes: Infinity };
 let folder: string;
 let files: FileStore;
 let failures: FailuresFile;
@@ -16,7 +18,7 @@ let failures: FailuresFile;
 beforeEach(async () => {
   folder = await temporaryFolder();
   files = fileFolder({ folder });
-  failures = new FailuresFile(files);
+  failures = new FailuresFile(files, UNLIMITED);
 });
 
 afterEach(async () => {
@@ -88,6 +90,16 @@ describe('the failures of an import', () => {
     expect(await linesOf(failures)).toEqual(Array.from({ length: 5 }, () => failure(1, null)));
   });
 
+  test('leave out an item whose JSON is longer than 65,536 characters, and say so', async () => {
+    await failures.add(failure(0, 'x'.repeat(65_534)));
+    await failures.add(failure(1, 'x'.repeat(65_535)));
+    const { index, line, error, attempts } = failure(1);
+    expect(await linesOf(failures)).toEqual([
+      failure(0, 'x'.repeat(65_534)),
+      { index, line, item: null, itemTooLarge: true, error, attempts },
+    ]);
+  });
+
   test('keep a member named __proto__ of an item', async () => {
     await failures.add(failure(1, JSON.parse('{"__proto__":"x"}')));
     expect(await text(await failures.open())).toContain('"item":{"__proto__":"x"}');
@@ -95,16 +107,56 @@ describe('the failures of an import', () => {
 
   test('are read only as far as they were written whole', async () => {
     let written = 0;
-    const file = new FailuresFile(storeThatAppends(async (bytes) => void (written += bytes)));
+    const file = new FailuresFile(
+      storeThatAppends(async (bytes) => void (written += bytes)),
+      UNLIMITED,
+    );
     await file.add(failure(0, 'é'));
     expect(await text(await file.open())).toBe(JSON.stringify({ length: written }));
     expect(written).toBe(Buffer.byteLength(JSON.stringify(failure(0, 'é'))) + 1);
   });
 
+  describe('with limits', () => {
+    const lineBytes = JSON.stringify(failure(0)).length + 1;
+
+    test('keep as many bytes as they may, and count those that they leave out', async () => {
+      const room = new FileRoom(Infinity);
+      const limited = new FailuresFile(files, { room, maxBytes: 3 * lineBytes });
+      for (let index = 0; index < 5; index += 1) await limited.add(failure(index));
+      expect(await linesOf(limited)).toEqual([failure(0), failure(1), failure(2)]);
+      expect(limited.omitted).toBe(2);
+      await limited.close();
+      await limited.remove();
+    });
+
+    test('leave out all that come after the first one that was left out', async () => {
+      const limited = new FailuresFile(files, { room: new FileRoom(Infinity), maxBytes: 2 * lineBytes });
+      await limited.add(failure(0));
+      await limited.add(failure(1, 'x'.repeat(lineBytes)));
+      await limited.add(failure(2));
+      expect([await linesOf(limited), limited.omitted]).toEqual([[failure(0)], 2]);
+      await limited.remove();
+    });
+
+    test('share a room, and give it back when they are removed', async () => {
+      const room = new FileRoom(2 * lineBytes);
+      const [first, second] = [0, 1].map(() => new FailuresFile(files, { room, maxBytes: Infinity }));
+      for (const file of [first, second, second]) await file?.add(failure(0));
+      expect([first?.omitted, second?.omitted, room.left]).toEqual([0, 1, 0]);
+      await first?.remove();
+      await second?.remove();
+      await second?.remove();
+      expect(room.left).toBe(2 * lineBytes);
+    });
+  });
+
   describe('written to a slow store', () => {
     test('make the adding wait, batch by batch', async () => {
       const writes: { bytes: number; done: () => void }[] = [];
-      const slow = new FailuresFile(storeThatAppends((bytes) => new Promise((done) => writes.push({ bytes, done }))));
+      const slow = new FailuresFile(
+        storeThatAppends((bytes) => new Promise((done) => writes.push({ bytes, done }))),
+        UNLIMITED,
+      );
       const item = 'x'.repeat(1_000);
       const added: number[] = [];
       const adding = (async () => {
@@ -128,6 +180,7 @@ describe('the failures of an import', () => {
       let writes = 0;
       const broken = new FailuresFile(
         storeThatAppends(() => ((writes += 1), Promise.reject(new Error('there is no space left')))),
+        UNLIMITED,
       );
       await broken.add(failure(0));
       for (const work of [() => broken.flush(), () => broken.flush(), () => broken.open(), () => broken.close()]) {
@@ -142,6 +195,7 @@ describe('the failures of an import', () => {
         storeThatAppends(async () => {
           if ((room -= 1) < 0) throw new Error('there is no space left');
         }),
+        UNLIMITED,
       );
       await full.add(failure(0));
       const stored = await text(await full.open());

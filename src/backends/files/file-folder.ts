@@ -48,7 +48,8 @@ class FileFolder implements FileStore {
     this.#own = join(folder, processFolderName());
   }
 
-  async put(source: ByteStream, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
+  async put(source: ByteStream, options: PutOptions): Promise<StoredFile> {
+    const { limitBytes, signal } = options;
     checkLimit('limitBytes', limitBytes, 0);
     signal?.throwIfAborted();
     const onAbort = (): void => giveUp(source);
@@ -56,7 +57,7 @@ class FileFolder implements FileStore {
     source.on('error', ignore); // it may fail before it is read, which would end the process
     this.#sources.add(source);
     try {
-      return await this.#store(source, limitBytes);
+      return await this.#store(source, options);
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
@@ -153,10 +154,10 @@ class FileFolder implements FileStore {
     return this.#closing !== undefined;
   }
 
-  async #store(source: ByteStream, limitBytes: number): Promise<StoredFile> {
+  async #store(source: ByteStream, options: PutOptions): Promise<StoredFile> {
     const writer = await this.#create('The file could not be stored');
     try {
-      const bytes = await copy(source, writer, limitBytes);
+      const bytes = await copy(source, writer, options);
       await writer.close();
       return { name: writer.name, bytes };
     } catch (error) {

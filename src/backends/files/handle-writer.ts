@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { isUint8Array } from 'node:util/types';
-import { FileTooLargeError, type AppendableFile, type ByteStream } from '../../ports/files.js';
+import { FileTooLargeError, type AppendableFile, type ByteStream, type PutOptions } from '../../ports/files.js';
 import { TaskError } from '../../task/errors.js';
 import { filing } from './file-errors.js';
 
@@ -54,14 +54,19 @@ export class HandleWriter implements AppendableFile {
  * Writes all that the source gives, as fast as the file takes it, and leaves the source as it is.
  *
  * @returns how many bytes that was.
- * @throws {FileTooLargeError} when it is more than `limitBytes`.
+ * @throws {FileTooLargeError} when it is more than `limitBytes`. @throws what `onBytes` throws.
  */
-export async function copy(source: ByteStream, file: AppendableFile, limitBytes: number): Promise<number> {
+export async function copy(
+  source: ByteStream,
+  file: AppendableFile,
+  { limitBytes, onBytes }: PutOptions,
+): Promise<number> {
   let bytes = 0;
   for await (const chunk of source.iterator({ destroyOnReturn: false })) {
     const piece = bytesOf(chunk);
     bytes += piece.length;
     if (bytes > limitBytes) throw new FileTooLargeError(limitBytes);
+    onBytes?.(piece);
     await file.write(piece);
   }
   return bytes;

@@ -1,0 +1,100 @@
+import { readdirSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import Koa from 'koa';
+import { fileError } from '../../src/backends/files/file-errors.js';
+import { fileFolder } from '../../src/backends/files/file-folder.js';
+import { importRuns, type ImportOptions } from '../../src/imports/import-runs.js';
+import { taskRoutes } from '../../src/koa/task-routes.js';
+import type { ManagerOptions } from '../../src/manager/manager-options.js';
+import { TaskManager } from '../../src/manager/task-manager.js';
+import type { FileStore } from '../../src/ports/files.js';
+import { temporaryFolders } from '../temporary-folder.js';
+import { raw, serve, type RawAnswer, type TestServer } from './server.js';
+import { TASKS } from './tasks.js';
+
+const newFolder = temporaryFolders();
+
+let folder: string;
+let files: FileStore;
+let manager: TaskManager;
+let server: TestServer;
+
+async function start(imported: Partial<ImportOptions> = {}, options: ManagerOptions = {}): Promise<void> {
+  manager = new TaskManager({ tasks: TASKS, ...options });
+  await manager.queues.pause('default');
+  const imports = importRuns({ manager, files, ...imported });
+  const app = new Koa();
+  app.silent = true;
+  server = await serve(app.use(taskRoutes({ manager, imports }).routes()));
+}
+
+beforeEach(async () => {
+  folder = await newFolder();
+  files = fileFolder({ folder });
+});
+
+afterEach(async () => {
+  await manager.close({ graceMs: 0 });
+  await server.close();
+  await files.close();
+});
+
+function send(body: string, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
+  const all = { 'content-type': 'application/x-ndjson', ...headers };
+  return raw(server, { method: 'POST', path: '/process/echo/import', headers: all, body });
+}
+
+function parsed({ text }: RawAnswer): { readonly id: string; readonly code: string; readonly detail: string } {
+  return JSON.parse(text) as { id: string; code: string; detail: string };
+}
+
+function stored(): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
+}
+
+describe('an import for which there is no room', () => {
+  it.each([{}, { 'transfer-encoding': 'chunked' }])(
+    'is refused with 429 and what to do, headers %j',
+    async (headers) => {
+      await start({ maxBytes: 1_000, maxSpoolBytes: 2_000 });
+      const lines = '[1]\n'.repeat(150);
+      expect((await send(lines, headers)).status).toBe(202);
+      const answer = await send(lines, headers);
+      expect(answer).toMatchObject({
+        status: 429,
+        headers: { 'content-type': expect.stringMatching('problem') as string },
+      });
+      expect(parsed(answer).code).toBe('QUEUE_FULL');
+      expect(parsed(answer).detail).toMatch(/send the file again when some have ended, or cancel some/);
+      expect(answer.headers['retry-after']).toBe('1');
+      expect(stored()).toHaveLength(1);
+    },
+  );
+});
+
+describe('an import on a disk that is full', () => {
+  it('is answered with 503, and nothing of it is left behind', async () => {
+    const full = fileError('The file could not be stored', Object.assign(new Error('write'), { code: 'ENOSPC' }));
+    const failing: FileStore = {
+      put: (source, options) => {
+        let bytes = 0;
+        const onBytes = (piece: Uint8Array): void => {
+          options.onBytes?.(piece);
+          if ((bytes += piece.length) > 100_000) throw full;
+        };
+        return files.put(source, { ...options, onBytes });
+      },
+      append: (name) => files.append(name),
+      open: (name, range) => files.open(name, range),
+      remove: (name) => files.remove(name),
+      close: () => files.close(),
+    };
+    await start({ files: failing });
+    const answer = await send('[1]\n'.repeat(100_000));
+    expect([answer.status, parsed(answer).code]).toEqual([503, 'BACKEND']);
+    expect(answer.text).not.toContain(folder);
+    expect(stored()).toEqual([]);
+    expect((await send('[1]\n')).status).toBe(202);
+  });
+});
