@@ -1,14 +1,20 @@
 import { TaskError } from '../task/errors.js';
-import { describeIssues, type SchemaResult, type StandardSchema } from '../task/standard-schema.js';
+import {
+  describeIssues,
+  plainPointer,
+  type InputIssue,
+  type SchemaResult,
+  type StandardSchema,
+} from '../task/standard-schema.js';
 import { isThenable } from '../task/thenable.js';
 
-/** What parsing gave: the value for the handler, or a `TaskError` `INPUT_INVALID`. */
-export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: TaskError };
+/** What parsing gave: the value for the handler, or a `TaskError` `INPUT_INVALID`; another error where the schema threw. */
+export type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: Error };
 
 /**
  * Parses an input by a task's schema. Answers at once where the schema does.
  *
- * @returns the result, or for an asynchronous schema a promise of the value that rejects with the `TaskError`.
+ * @returns the result, or for an asynchronous schema a promise of the value that rejects with the error.
  */
 export function parseInput(schema: StandardSchema | undefined, input: unknown): Parsed | Promise<unknown> {
   if (schema === undefined) return { ok: true, value: input };
@@ -35,7 +41,7 @@ function read(result: SchemaResult<unknown>): Parsed {
   if (result.issues === undefined) return { ok: true, value: result.value };
   const issues = describeIssues(result.issues);
   const first = issues[0];
-  const where = first === undefined ? '' : `: ${first.pointer === '' ? '' : `${first.pointer} `}${first.detail}`;
+  const where = first === undefined ? '' : `: ${placeOf(first)}${first.detail}`;
   const more = result.issues.length > 1 ? ` (and ${result.issues.length - 1} more)` : '';
   return {
     ok: false,
@@ -43,10 +49,13 @@ function read(result: SchemaResult<unknown>): Parsed {
   };
 }
 
-/** A schema that throws, or answers what is no answer, says nothing about the input that could be shown. */
-function schemaFailed(cause: unknown): TaskError {
-  return new TaskError('INPUT_INVALID', "The input could not be checked: the task's schema threw", {
-    cause,
-    details: { issues: [] },
-  });
+/** The message may be shown to callers, who may have chosen the names. */
+function placeOf({ pointer }: InputIssue): string {
+  const plain = plainPointer(pointer);
+  return plain === '' ? '' : `${plain} `;
+}
+
+/** A schema that throws, or answers what is no answer, is at fault itself: nobody knows whether the input is. */
+function schemaFailed(cause: unknown): Error {
+  return new Error("The input could not be checked: the task's schema threw", { cause });
 }

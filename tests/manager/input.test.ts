@@ -77,18 +77,22 @@ describe('input', () => {
         },
       }),
     ],
-  ])('is refused by a schema that %s, at the start and at the attempt', async (_what, broken) => {
-    const { manager } = newManager();
-    const handler = jest.fn();
-    expect(await codeOf(manager.start(defineTask({ name: 't', input: schema(broken), handler }), 1))).toBe(
-      'INPUT_INVALID',
-    );
-    let calls = 0;
-    const later = schema((value) => ((calls += 1) === 1 ? { value } : broken(value)));
-    const retry = { maxAttempts: 3, initialDelayMs: 0 };
-    const run = await manager.start(defineTask({ name: 'u', input: later, retry, handler }), 1);
-    expect(await run.settled()).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'INPUT_INVALID' } });
-    expect(handler).not.toHaveBeenCalled();
-    expect(await (await manager.start('after', () => 'still delivers')).result()).toBe('still delivers');
-  });
+  ])(
+    'that a schema cannot judge because it %s is no fault of the input, at the start and at the attempt',
+    async (_what, broken) => {
+      const { manager } = newManager();
+      const handler = jest.fn();
+      await expect(manager.start(defineTask({ name: 't', input: schema(broken), handler }), 1)).rejects.toMatchObject({
+        name: 'Error',
+        message: "The input could not be checked: the task's schema threw",
+        cause: expect.any(Error),
+      });
+      let calls = 0;
+      const later = schema((value) => ((calls += 1) === 1 ? { value } : broken(value)));
+      const run = await manager.start(defineTask({ name: 'u', input: later, handler }), 1);
+      expect(await run.settled()).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'HANDLER_FAILED' } });
+      expect(handler).not.toHaveBeenCalled();
+      expect(await (await manager.start('after', () => 'still delivers')).result()).toBe('still delivers');
+    },
+  );
 });
