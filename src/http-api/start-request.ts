@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isName, isTag, MAX_PRIORITY, MAX_TAGS } from '../task/checks.js';
 import { MAX_DURATION_MS } from '../task/errors.js';
-import { describeIssues, MAX_ISSUES, type InputIssue } from '../task/standard-schema.js';
+import { describeIssues, plainPointer, type InputIssue } from '../task/standard-schema.js';
 
 /** An id, a task's name or a queue's name. */
 export const nameSchema = z.string().refine(isName, {
@@ -55,11 +55,12 @@ export type ParsedStart =
   | { readonly ok: true; readonly request: StartRequest }
   | { readonly ok: false; readonly errors: readonly InputIssue[] };
 
-/** Checks the body of `POST /process`. The errors are at most 20, and hold nothing of the body but names of members. */
+/** Checks the body of `POST /process`. The errors are at most 20, and hold nothing of the body but plain names of members. */
 export function parseStartRequest(body: unknown): ParsedStart {
   const parsed = startRequestSchema.safeParse(body);
   if (parsed.success) return checkExpiry(parsed.data as StartRequest);
-  return { ok: false, errors: describeIssues(parsed.error.issues.flatMap(pointAtUnknown)) };
+  const errors = describeIssues(parsed.error.issues);
+  return { ok: false, errors: errors.map((each) => ({ ...each, pointer: plainPointer(each.pointer) })) };
 }
 
 /** Not a refinement of the schema: that would be asked, at a price, of every start. */
@@ -68,12 +69,4 @@ function checkExpiry(request: StartRequest): ParsedStart {
   if (expiresInMs === undefined || expiresInMs > delayMs) return { ok: true, request };
   const detail = 'Expected more than delayMs: the run would expire before it is due';
   return { ok: false, errors: [{ pointer: '/expiresInMs', detail }] };
-}
-
-/** zod reports unknown members at the object that holds them; a pointer should lead to the member. */
-function pointAtUnknown(issue: z.core.$ZodIssue): { message: string; path: PropertyKey[] }[] {
-  if (issue.code !== 'unrecognized_keys') return [{ message: issue.message, path: issue.path }];
-  return issue.keys
-    .slice(0, MAX_ISSUES)
-    .map((key) => ({ message: 'There is no such member', path: [...issue.path, key] }));
 }

@@ -1,24 +1,28 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context } from 'koa';
-import { PROBLEM_TYPE, statusOfCode, type Problem } from '../http-api/problem.js';
+import { PROBLEM_TYPE, statusOfCode, type Problem, type ProblemCode } from '../http-api/problem.js';
 import type { Logger } from '../ports/logger.js';
 import { FileTooLargeError } from '../ports/files.js';
-import { isTaskError, type TaskError } from '../task/errors.js';
-import { MAX_ISSUES, type InputIssue } from '../task/standard-schema.js';
+import { isTaskError, type ErrorCode, type TaskError } from '../task/errors.js';
+import { MAX_ISSUES, plainPointer, type InputIssue } from '../task/standard-schema.js';
 import { RequestError } from './request-error.js';
 
 /** Seconds after which a refused request may be worth another try. */
 const RETRY_AFTER = '1';
 
+/** A server that shuts down says so to everybody who comes: nothing is wrong with it. */
+const EXPECTED: readonly ProblemCode[] = ['MANAGER_CLOSED', 'UNAVAILABLE'];
+
 /**
- * Answers with a problem, whatever was thrown. What no request can be blamed for is answered with 500 and nothing of
- * the error, and reported: to the logger, or without one as Koa does, by an `error` event of the application.
+ * Answers with a problem, whatever was thrown. What no request can be blamed for is answered with 500, or 503 where it
+ * may pass, and nothing of the error, and reported: to the logger, or without one as Koa does, by an `error` event of
+ * the application.
  */
 export function sendProblem(ctx: Context, thrown: unknown, logger?: Logger): void {
   // Who has left in the middle of the body is answered by nobody, and what that broke is no fault of the server.
   if (ctx.req.socket.destroyed && !ctx.req.complete) return;
   const error = toRequestError(thrown);
-  if (error.status === 500) report(ctx, thrown, logger);
+  if (error.status >= 500 && !EXPECTED.includes(error.code)) report(ctx, thrown, logger);
   if (ctx.headerSent) {
     ctx.res.destroy(); // an answer that has begun cannot become another one; it must not look complete either
     return;
@@ -71,19 +75,25 @@ function fromTaskError(error: TaskError): RequestError {
   if (status === 500) return new RequestError(500, 'INTERNAL', 'Something went wrong on the server', { cause: error });
   const errors = error.code === 'INPUT_INVALID' ? issuesOf(error) : undefined;
   const retry = status === 429 || status === 503;
-  // Messages of a backend may name hosts and files.
-  const detail = error.code === 'BACKEND' ? 'Runs cannot be reached at the moment' : error.message;
-  return new RequestError(status, error.code, detail, {
+  return new RequestError(status, error.code, DETAIL[error.code] ?? error.message, {
+    cause: error,
     ...(errors && { errors }),
     ...(retry && { headers: { 'Retry-After': RETRY_AFTER } }),
   });
 }
 
+/** Where the error's own message names what is no caller's business, or what the caller has sent. */
+const DETAIL: Partial<Record<ErrorCode, string>> = {
+  BACKEND: 'What the server keeps cannot be read or written at the moment',
+  TASK_UNKNOWN: 'There is no task of this name',
+  RUN_NOT_FOUND: 'There is no run of this id',
+};
+
 /** The task's schema points into the input; a client sees the whole body. */
 function issuesOf(error: TaskError): readonly InputIssue[] | undefined {
   const issues = error.details['issues'];
   if (!Array.isArray(issues)) return undefined;
-  return issues.filter(isIssue).map(({ pointer, detail }) => ({ pointer: `/input${pointer}`, detail }));
+  return issues.filter(isIssue).map(({ pointer, detail }) => ({ pointer: `/input${plainPointer(pointer)}`, detail }));
 }
 
 function isIssue(value: unknown): value is InputIssue {

@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import Koa from 'koa';
+import { z } from 'zod';
+import { fileFolder } from '../../src/backends/files/file-folder.js';
+import { importRuns } from '../../src/imports/import-runs.js';
+import { taskRoutes } from '../../src/koa/task-routes.js';
+import { TaskManager } from '../../src/manager/task-manager.js';
+import type { Logger } from '../../src/ports/logger.js';
+import { defineTask } from '../../src/task/task.js';
+import { raw, serve, type RawAnswer, type TestServer } from './server.js';
+
+const LONG = 'k'.repeat(10_000);
+const SCRIPT = '<script>alert(1)</script>';
+
+const form = defineTask({
+  name: 'form',
+  input: z.strictObject({
+    size: z.number().optional(),
+    'unit price': z.number().optional(),
+    more: z.record(z.string(), z.number()).optional(),
+  }),
+  handler: () => 1,
+});
+/** Not of zod: what rejects in one of its asynchronous schemas ends the process. */
+const fragile = defineTask({
+  name: 'fragile',
+  input: {
+    '~standard': {
+      version: 1,
+      vendor: 'tests',
+      validate: (value: unknown) => {
+        const error = new Error('the price list of /srv/secret is gone');
+        if (value === 'later') return Promise.reject(error);
+        throw error;
+      },
+    },
+  },
+  handler: () => 1,
+});
+
+let manager: TaskManager;
+let server: TestServer;
+let logged: { fields: { err?: unknown }; message: string }[];
+const quiet = (): void => undefined;
+const logger: Logger = {
+  debug: quiet,
+  info: quiet,
+  warn: quiet,
+  error: (fields, message) => logged.push({ fields, message }),
+};
+
+beforeEach(async () => {
+  logged = [];
+  manager = new TaskManager({ tasks: [form, fragile] });
+  const imports = importRuns({ manager, files: fileFolder({ folder: '/dev/null/no-folder' }) });
+  const app = new Koa();
+  app.use(taskRoutes({ manager, imports, logger }).routes());
+  server = await serve(app);
+});
+
+afterEach(async () => {
+  await manager.close({ graceMs: 0 });
+  await server.close();
+});
+
+function post(path: string, body: unknown): Promise<RawAnswer> {
+  const headers = { 'content-type': 'application/json' };
+  return raw(server, { method: 'POST', path, headers, body: JSON.stringify(body) });
+}
+
+interface Problem {
+  readonly detail: string;
+  readonly code: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+}
+
+async function refusal(body: unknown): Promise<Problem & { text: string }> {
+  const { text } = await post('/process', body);
+  return { ...(JSON.parse(text) as Problem), text };
+}
+
+describe('a problem', () => {
+  it.each([LONG, SCRIPT, 'a"b', 'é', 'two\nlines'])('does not repeat a member that nobody expected', async (key) => {
+    for (const body of [
+      { task: 'form', input: { [key]: 1 } },
+      { task: 'form', input: { more: { [key]: 'none' } } },
+      { task: 'form', [key]: 1 },
+      { task: key },
+    ]) {
+      const problem = await refusal(body);
+      expect(problem.text).not.toContain(JSON.stringify(key).slice(1, -1));
+      expect(problem.text.length).toBeLessThan(1_000);
+      expect(problem.errors).toHaveLength(1);
+    }
+  });
+
+  it('leads to a member that nobody expected where its name is plain, in words of its own', async () => {
+    const detail = 'There is no such member';
+    expect(await refusal({ task: 'form', input: { sise: 1, more: {} } })).toMatchObject({
+      code: 'INPUT_INVALID',
+      detail: `The input does not fit the task: /sise ${detail}`,
+      errors: [{ pointer: '/input/sise', detail }],
+    });
+    expect((await refusal({ task: 'form', sise: 1 })).errors).toEqual([{ pointer: '/sise', detail }]);
+    expect((await refusal({ task: 'form', input: { [SCRIPT]: 1 } })).errors).toEqual([{ pointer: '/input', detail }]);
+  });
+
+  it('leads to members of the schema whose names are words', async () => {
+    const problem = await refusal({ task: 'form', input: { 'unit price': 'x' } });
+    expect(problem.errors?.[0]?.pointer).toBe('/input/unit price');
+  });
+
+  it('does not repeat the name of a task or run that there is not', async () => {
+    for (const answer of [
+      await post('/process', { task: 'no-such-name' }),
+      await post('/process/no-such-name/import', []),
+      await post('/process/no-such-name/redrive', {}),
+      await raw(server, { path: '/process/no-such-name' }),
+    ]) {
+      expect(answer.status).toBe(404);
+      expect(answer.text).not.toContain('no-such-name');
+    }
+    expect(logged).toEqual([]);
+  });
+});
+
+describe('a schema that throws', () => {
+  it.each(['now', 'later'])('is a fault of the server, and logged with what it threw (%s)', async (input) => {
+    const { status, text } = await post('/process', { task: 'fragile', input });
+    expect([status, (JSON.parse(text) as Problem).code]).toEqual([500, 'INTERNAL']);
+    expect(text).not.toContain('secret');
+    expect(logged).toMatchObject([{ fields: { err: { cause: { message: expect.stringContaining('/srv/secret') } } } }]);
+  });
+});
+
+describe('a store that cannot be written to', () => {
+  it('is a 503 that says no more than that, and is logged with its cause', async () => {
+    const { status, text, headers } = await post('/process/form/import', []);
+    expect([status, headers['retry-after']]).toEqual([503, '1']);
+    expect(JSON.parse(text)).toMatchObject({
+      code: 'BACKEND',
+      detail: 'What the server keeps cannot be read or written at the moment',
+    });
+    expect(text).not.toContain('no-folder');
+    expect(logged).toMatchObject([{ fields: { err: { code: 'BACKEND', cause: { code: 'ENOTDIR' } } } }]);
+  });
+});
+
+describe('a server that shuts down', () => {
+  it('refuses runs without reporting each as a fault', async () => {
+    await manager.close();
+    expect((await post('/process', { task: 'form' })).status).toBe(503);
+    expect(logged).toEqual([]);
+  });
+});
