@@ -5,7 +5,11 @@ import type { Run } from '../task/run.js';
 import type { RunStatus } from '../task/status.js';
 import type { AnyTask, RunHooks } from '../task/task.js';
 
-/** How long ended runs are kept, and how many of them. What is older or more goes, oldest first. */
+/**
+ * How long ended runs are kept, and how many of them. What is older or more goes, oldest first. Time is counted from the
+ * end of the run, of an abandoned one from when its handler has settled, and takes no notice of changes to the time of
+ * day.
+ */
 export interface RetentionOptions {
   /** How long a completed or cancelled run is kept after its end. Default one hour. */
   readonly keepResultMs?: number;
@@ -15,9 +19,15 @@ export interface RetentionOptions {
   readonly keepFailedMs?: number;
   /** How many failed runs are kept. Default 10,000. */
   readonly maxFailed?: number;
-  /** How long an idempotency key, and the run it belongs to, is kept after the start. Default 24 hours. */
+  /**
+   * How long an idempotency key, and the run it belongs to, is kept after the start, and longer where the run has not
+   * ended by then. Default 24 hours.
+   */
   readonly keepKeyMs?: number;
-  /** How many idempotency keys are kept. A start with a further key is refused with `QUEUE_FULL`. Default 100,000. */
+  /**
+   * How many idempotency keys are kept. For a further one that goes, before its time, whose run ended first; where none
+   * has ended, the start is refused with `QUEUE_FULL`. Default 100,000.
+   */
   readonly maxKeys?: number;
 }
 
@@ -109,7 +119,7 @@ export interface ManagerCounts {
   readonly atWork: number;
   /** Of these, handlers whose run or attempt has ended without them. */
   readonly abandoned: number;
-  /** Progress, logs and results that came after their run or attempt had ended, since the manager was made. */
+  /** Progress, logs, results and cancels that came after their run or attempt had ended, since the manager was made. */
   readonly dropped: number;
 }
 

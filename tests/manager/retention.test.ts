@@ -78,6 +78,64 @@ describe('retention', () => {
     expect((await manager.list()).items.map(({ id }) => id)).toEqual(['waits']);
   });
 
+  it('goes by the time that passes, whatever becomes of the time of day', async () => {
+    const { manager, clock } = newManager();
+    await (await manager.start('before', () => 1)).settled();
+    clock.jump(30 * 24 * HOUR);
+    await (await manager.start('ahead', () => 1)).settled();
+    await clock.run(HOUR / 2);
+    expect((await manager.list()).items.map(({ id }) => id)).toEqual(['ahead', 'before']);
+    clock.jump(-60 * 24 * HOUR);
+    await (await manager.start('behind', () => 1)).settled();
+    await clock.run(HOUR / 2);
+    expect((await manager.list()).items.map(({ id }) => id)).toEqual(['behind']);
+    await clock.run(HOUR / 2);
+    expect((await manager.list()).items).toEqual([]);
+  });
+
+  it('lets a run whose key has expired go in its turn, by its end', async () => {
+    const { manager, clock } = newManager({ retention: { keepKeyMs: 1_000, keepResultMs: 1_500, maxFinished: 2 } });
+    const shown = async () => (await manager.list()).items.map(({ id }) => id);
+    await (await manager.start('keyed', () => 1, { idempotencyKey: 'k' })).settled();
+    await clock.run(900);
+    await (await manager.start('later', () => 1)).settled();
+    await clock.run(100);
+    expect(await shown()).toEqual(['later', 'keyed']);
+    await clock.run(499);
+    expect(await shown()).toEqual(['later', 'keyed']);
+    await clock.run(1);
+    expect(await shown()).toEqual(['later']);
+    await clock.run(900);
+    expect(await shown()).toEqual([]);
+  });
+
+  it('keeps a run for its key beyond its time and number, and no longer', async () => {
+    const { manager, clock } = newManager({ retention: { keepKeyMs: 5_000, keepResultMs: 1_000, maxFinished: 1 } });
+    await (await manager.start('keyed', () => 1, { idempotencyKey: 'k' })).settled();
+    await (await manager.start('next', () => 1)).settled();
+    await clock.run(4_999);
+    expect((await manager.list()).items.map(({ id }) => id)).toEqual(['keyed']);
+    await clock.run(1);
+    expect((await manager.list()).items).toEqual([]);
+    expect((await manager.counts()).total.completed).toBe(0);
+  });
+
+  it('keeps a run that was abandoned from the moment when its handler has settled', async () => {
+    const { manager, clock } = newManager({ graceMs: 10, retention: { keepResultMs: 1_000 } });
+    const gate = new Gate();
+    await manager.start('stuck', () => gate.promise);
+    await clock.run(0);
+    await manager.cancel('stuck');
+    await clock.run(10_000);
+    await (await manager.start('quick', () => 1)).settled();
+    await clock.run(500);
+    gate.open(undefined);
+    await clock.run(999);
+    expect((await manager.list()).items.map(({ id }) => id)).toEqual(['stuck']);
+    await clock.run(1);
+    expect((await manager.list()).items).toEqual([]);
+  });
+
   it('never keeps the process up', async () => {
     const { manager, clock } = newManager();
     await (await manager.start('a', () => 1, { idempotencyKey: 'k' })).settled();

@@ -19,12 +19,11 @@ import type { CancelledRequest, Progress } from '../../task/run.js';
 import type { LogLine, RunEvent } from '../../task/run-event.js';
 import { isFinal, isWaiting } from '../../task/status.js';
 import { Dispatcher } from './dispatcher.js';
-import { KeyRing } from './key-ring.js';
+import { EndedRuns } from './ended-runs.js';
 import { RunCourse } from './run-course.js';
 import { RunIndex } from './run-index.js';
 import { RunLife, unwatchRun, watchRun } from './run-life.js';
 import { type MemoryLease, RunRecord } from './run-record.js';
-import { Shelves } from './shelves.js';
 
 /**
  * Runs in the memory of this process: accepted means held by this process, and nothing outlives it.
@@ -50,9 +49,9 @@ class MemoryBackend implements Backend {
   }
 
   accept(run: NewRun, ifActive: 'error' | 'return'): Accepted {
-    const { index, keys } = this.#open;
+    const { index, ended } = this.#open;
     if (this.#retired) throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
-    const known = run.idempotency === null ? undefined : keys.find(run.owner, run.idempotency);
+    const known = run.idempotency === null ? undefined : ended.findByKey(run.owner, run.idempotency);
     if (known !== undefined) return { run: known, replayed: true };
     const namesake = run.idIsNew ? undefined : index.get(run.id);
     if (namesake?.active) {
@@ -77,7 +76,7 @@ class MemoryBackend implements Backend {
   }
 
   #add(run: NewRun, namesake: RunRecord | undefined): RunRecord {
-    const { environment, index, keys, life, dispatcher, course } = this.#open;
+    const { environment, index, ended, life, dispatcher, course } = this.#open;
     if (life.waiting >= environment.queueLimit) {
       throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
     }
@@ -86,12 +85,12 @@ class MemoryBackend implements Backend {
       now: environment.clock.now(),
     });
     if (namesake !== undefined) {
-      this.#open.forget(namesake);
+      ended.replace(namesake);
       // A reader of the old run's events must not take the new one's for those it knows.
       record.version = namesake.version + 1;
     }
     index.add(record, run.idIsNew);
-    if (run.idempotency !== null) keys.claim(run.owner, run.idempotency, record);
+    if (run.idempotency !== null) ended.claimKey(run.owner, run.idempotency, record);
     course.begin(record, run);
     return record;
   }
@@ -182,8 +181,7 @@ class Parts {
   readonly life: RunLife;
   readonly dispatcher: Dispatcher;
   readonly course: RunCourse;
-  readonly keys: KeyRing;
-  readonly #shelves: Shelves;
+  readonly ended: EndedRuns;
 
   constructor(environment: BackendEnvironment) {
     const { clock, retention } = environment;
@@ -194,41 +192,26 @@ class Parts {
       life: this.life,
       onBroken: (lease, error) => void this.course.settle(lease, brokenBy(lease.run, error), false),
     });
-    this.#shelves = new Shelves(clock, retention, (record) => this.#drop(record));
-    this.keys = new KeyRing(clock, retention, (record) => this.#keyExpired(record));
+    this.ended = new EndedRuns({ clock, retention, onGone: (record) => this.#gone(record) });
     this.course = new RunCourse({
       environment,
       life: this.life,
       dispatcher: this.dispatcher,
-      // The run of a key is kept as long as the key.
-      shelve: (record) => {
-        if (!this.keys.holds(record)) this.#shelves.put(record);
-      },
+      shelve: (record) => this.ended.put(record),
     });
-  }
-
-  /** Forgets an ended run, wherever it is. */
-  forget(record: RunRecord): void {
-    this.#shelves.remove(record);
-    this.#drop(record);
   }
 
   close(): void {
     this.dispatcher.stop();
     this.course.close();
-    this.keys.close();
-    this.#shelves.close();
+    this.ended.close();
   }
 
-  #drop(record: RunRecord): void {
+  #gone(record: RunRecord): void {
     this.life.gone(record);
     this.dispatcher.waiting.leave(record.lane);
     this.index.remove(record);
     this.environment.observer.forgotten(record);
-  }
-
-  #keyExpired(record: RunRecord): void {
-    if (record.kept && !record.active) this.#shelves.putOld(record);
   }
 }
 

@@ -73,6 +73,8 @@ export class RunRecord extends ListNode implements StoredRun {
   version = 1;
   #started: number | null = null;
   #updated: number;
+  /** When its retention began, by the monotonic clock; rounded up, for integers are small. */
+  shelvedAt = 0;
   lease: MemoryLease | null = null;
   /** Who waits for the end: nobody, one callback, or several. */
   watchers: Watcher | Set<Watcher> | null = null;

@@ -16,17 +16,17 @@ interface Shelf {
   timer: Timer | undefined;
 }
 
-/** Ended runs, for as long and as many as retention keeps; what goes is handed to `forget`. */
+/** Ended runs, for as long and as many as retention keeps, by time that passes; what is to go is handed on. */
 export class Shelves {
   readonly #clock: Clock;
-  readonly #forget: (record: RunRecord) => void;
+  readonly #onOld: (record: RunRecord) => void;
   readonly #finished: Shelf;
   readonly #failed: Shelf;
   #closed = false;
 
-  constructor(clock: Clock, retention: Retention, forget: (record: RunRecord) => void) {
+  constructor(clock: Clock, retention: Retention, onOld: (record: RunRecord) => void) {
     this.#clock = clock;
-    this.#forget = forget;
+    this.#onOld = onOld;
     this.#finished = newShelf(retention.keepResultMs, retention.maxFinished);
     this.#failed = newShelf(retention.keepFailedMs, retention.maxFailed);
   }
@@ -34,19 +34,14 @@ export class Shelves {
   /** Keeps an ended run; the oldest one goes where there are too many. One at a time: bulk evictions make pauses. */
   put(record: RunRecord): void {
     const shelf = this.#shelfOf(record);
+    record.shelvedAt = Math.ceil(this.#clock.monotonic());
     shelf.runs.push(record);
     shelf.size += 1;
     if (shelf.size > shelf.max) this.#evict(shelf);
     else if (shelf.timer === undefined) this.#plan(shelf);
   }
 
-  /** As `put`, for a run that may have ended long ago. */
-  putOld(record: RunRecord): void {
-    if (record.updatedAt + this.#shelfOf(record).keepMs <= this.#clock.now()) this.#forget(record);
-    else this.put(record);
-  }
-
-  /** Takes a run away before its time, without forgetting it. */
+  /** Takes a run away before its time. */
   remove(record: RunRecord): void {
     if (record.next === null) return;
     record.unlink();
@@ -67,24 +62,24 @@ export class Shelves {
     const oldest = shelf.runs.first;
     if (oldest === undefined) return;
     this.remove(oldest);
-    this.#forget(oldest);
+    this.#onOld(oldest);
   }
 
   /** Housekeeping looks when the oldest run is due to go, and never keeps the process up. */
   #plan(shelf: Shelf): void {
     const oldest = shelf.runs.first;
     if (oldest === undefined || this.#closed) return;
-    const waitMs = Math.max(0, oldest.updatedAt + shelf.keepMs - this.#clock.now());
+    const waitMs = Math.max(0, oldest.shelvedAt + shelf.keepMs - this.#clock.monotonic());
     shelf.timer = this.#clock.after(waitMs, () => this.#sweep(shelf));
     shelf.timer.unref();
   }
 
   #sweep(shelf: Shelf): void {
     shelf.timer = undefined;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (let evicted = 0; evicted < SWEEP_MOST; evicted += 1) {
       const oldest = shelf.runs.first;
-      if (oldest === undefined || oldest.updatedAt + shelf.keepMs > now) break;
+      if (oldest === undefined || oldest.shelvedAt + shelf.keepMs > now) break;
       this.#evict(shelf);
     }
     this.#plan(shelf);

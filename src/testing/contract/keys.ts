@@ -56,13 +56,64 @@ export function keys({ fact }: Facts): void {
   );
 
   fact(
-    'no more keys are kept than the limit says',
+    'a key is kept until its run has ended, however long that takes',
     async (stage) => {
-      await stage.accept('a', { idempotency: claim() });
+      const worker = stage.work();
+      await stage.accept('a', { idempotency: claim(), delayMs: 5_000 });
+      await stage.clock.run(4_000);
+      assert.equal((await stage.accept('b', { idempotency: claim() })).run.id, 'a');
+      await stage.clock.run(1_500);
+      const delivery = await stage.delivery('a');
+      assert.equal((await stage.accept('b', { idempotency: claim() })).run.id, 'a');
+      await delivery.complete();
+      assert.equal((await stage.accept('b', { idempotency: claim('other') })).run.id, 'b');
+      worker.stop();
+    },
+    { retention: { keepKeyMs: 1_000 } },
+  );
+
+  fact(
+    'no more keys are kept than the limit says: the oldest goes whose run has ended',
+    async (stage) => {
+      stage.work();
+      const key = (name: string) => ({ idempotency: { key: name, fingerprint: 'f' } });
+      const active = await stage.deliver('active', key('1'));
+      await (await stage.deliver('first', key('2'))).complete();
+      await (await stage.deliver('second', key('3'))).complete();
+      assert.equal((await stage.accept('third', key('4'))).replayed, false);
+      assert.equal((await stage.accept('x', key('1'))).run.id, 'active');
+      assert.equal((await stage.accept('x', key('3'))).run.id, 'second');
+      assert.equal((await stage.accept('fourth', key('2'))).replayed, false);
+      assert.equal((await stage.run('second')).status, 'completed', 'the run itself stays as long as any other');
+      await active.complete();
+    },
+    { retention: { maxKeys: 3 } },
+  );
+
+  fact(
+    'no further key is taken where the runs of all keys are active',
+    async (stage) => {
+      stage.work();
+      const delivery = await stage.deliver('a', { idempotency: claim() });
       const second = { key: 'second', fingerprint: 'f' };
       await refuses('QUEUE_FULL', () => stage.accept('b', { idempotency: second }));
       assert.equal((await stage.accept('c', { idempotency: claim() })).run.id, 'a');
+      await delivery.complete();
+      await stage.deliver('b', { idempotency: second });
+      await refuses('QUEUE_FULL', () => stage.accept('c', { idempotency: claim() }));
     },
     { retention: { maxKeys: 1 } },
+  );
+
+  fact(
+    'a start that is refused takes no room for its key',
+    async (stage) => {
+      stage.work(() => (stage.deliveries.length < 1 ? 1 : 0));
+      await (await stage.deliver('a', { idempotency: claim() })).complete();
+      await stage.accept('waits');
+      await refuses('QUEUE_FULL', () => stage.accept('b', { idempotency: { key: 'second', fingerprint: 'f' } }));
+      assert.equal((await stage.accept('c', { idempotency: claim() })).run.id, 'a');
+    },
+    { queueLimit: 1, retention: { maxKeys: 1 } },
   );
 }
