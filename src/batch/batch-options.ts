@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.js';
-import { checkInteger, checkLimit, checkOptions, show } from '../task/checks.js';
+import { checkInteger, checkLimit, checkOptions, checkSignal, show } from '../task/checks.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from '../task/retry-policy.js';
 import { systemClock } from '../timing/system-clock.js';
 import type { BatchProgress, KeptOutcomes } from './outcome.js';
@@ -101,16 +101,10 @@ export function resolveProcessOptions(options: ProcessOptions, processor: Resolv
 
 function withCallOptions(options: StreamOptions, processor: ResolvedBatchOptions): ResolvedBatchOptions {
   const { signal, retry, stopAfterFailures = processor.stopAfterFailures } = options;
-  if (signal !== undefined && !isSignal(signal))
-    throw new TypeError(`signal must be an AbortSignal; got ${show(signal)}`);
+  checkSignal(signal);
   return {
     ...processor,
     retry: retry === undefined ? processor.retry : resolveRetryPolicy(retry),
     stopAfterFailures: checkLimit('stopAfterFailures', stopAfterFailures),
   };
-}
-
-/** By its members: `instanceof` says no to a signal of another realm. */
-function isSignal(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value;
 }

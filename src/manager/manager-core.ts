@@ -85,6 +85,7 @@ export class ManagerCore implements HandleSource {
     const observer = {
       settled: (run: StoredRun) => this.#settled(run),
       forgotten: (run: StoredRun) => this.#forget(run),
+      cancelledLate: () => this.cancelledLate(),
     };
     const opened = this.backend.open({ clock, logger, queueLimit, retention, observer });
     if (opened instanceof Promise) {
@@ -132,6 +133,11 @@ export class ManagerCore implements HandleSource {
     const opened = this.open();
     if (opened instanceof Promise) await opened;
     return (await this.backend.cancel(id, request))?.snapshot();
+  }
+
+  /** Somebody cancelled a run that had ended. */
+  cancelledLate(): void {
+    this.#tools.tally.dropped += 1;
   }
 
   events(

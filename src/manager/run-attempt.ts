@@ -28,7 +28,7 @@ export interface RunAttemptTools extends AttemptTools {
 export interface Tally {
   /** Handlers at work whose run or attempt has ended without them. */
   abandoned: number;
-  /** Results, errors, progress and log lines that came too late. */
+  /** Results, errors, progress, log lines and cancels that came too late. */
   dropped: number;
 }
 

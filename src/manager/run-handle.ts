@@ -1,16 +1,19 @@
 import type { Backend, StoredRun } from '../ports/backend.js';
+import { checkOptions, checkSignal } from '../task/checks.js';
 import { TaskError } from '../task/errors.js';
 import { resultError } from '../task/run-error.js';
 import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import { isFinal } from '../task/status.js';
-import { onAbort } from '../timing/on-abort.js';
+import { unlessAborted } from '../timing/on-abort.js';
 
 /** What a handle asks its manager for. */
 export interface HandleSource {
   readonly backend: Backend;
   find(id: string): Promise<StoredRun | undefined>;
   cancel(id: string, reason: string | CancelRequest | undefined): Promise<Run | undefined>;
+  /** Somebody cancelled a run that had ended. */
+  cancelledLate(): void;
   events(id: string, run: StoredRun | undefined, signal: AbortSignal | undefined): AsyncIterable<StreamedEvent>;
 }
 
@@ -41,10 +44,12 @@ export class RunHandle<Result> {
   }
 
   /**
-   * What the handler returned. A rejection that nobody reads is no `unhandledRejection`.
+   * What the handler returned: in the process where it was returned the thing itself, which whoever changes it changes
+   * for everybody. A rejection that nobody reads is no `unhandledRejection`.
    *
    * @throws {TaskError} the run's code (`HANDLER_FAILED`, `TIME_LIMIT`, …, its `cause` is what the handler threw), or
-   * RUN_CANCELLED, also where a cancelled run has kept a value; RUN_NOT_FOUND where there is no such run.
+   * RUN_CANCELLED, also where a cancelled run has kept a value; RUN_NOT_FOUND where there is no such run. @throws
+   * {TypeError} when `signal` is no AbortSignal.
    */
   result(wait?: WaitSignal): Promise<Result> {
     return quiet(this.#result(wait));
@@ -53,10 +58,10 @@ export class RunHandle<Result> {
   /**
    * The run once it has ended, however it ended. Never rejects for a run that there is.
    *
-   * @throws {TaskError} RUN_NOT_FOUND where there is no such run.
+   * @throws {TaskError} RUN_NOT_FOUND where there is no such run. @throws {TypeError} when `signal` is no AbortSignal.
    */
-  settled(wait: WaitSignal = {}): Promise<Run> {
-    if (wait.signal !== undefined) return quiet(this.#settleUnless(wait.signal));
+  settled(wait?: WaitSignal): Promise<Run> {
+    if (wait !== undefined) return quiet(this.#settleUnless(wait));
     return (this.#settled ??= this.#run === undefined ? quiet(this.#settleLater()) : this.#settle(this.#run));
   }
 
@@ -72,12 +77,20 @@ export class RunHandle<Result> {
    * @returns the run after the request; undefined where there is none.
    */
   async cancel(reason?: string | CancelRequest): Promise<Run | undefined> {
-    if (this.#run !== undefined && isFinal(this.#run.status)) return this.#run.snapshot();
+    if (this.#run !== undefined && isFinal(this.#run.status)) {
+      this.#source.cancelledLate();
+      return this.#run.snapshot();
+    }
     return this.#source.cancel(this.id, reason);
   }
 
-  /** Begins with the present state and ends after the final event, or when the signal aborts. Subscribes when called. */
+  /**
+   * Begins with the present state and ends after the final event, or when the signal aborts. Subscribes when called.
+   *
+   * @throws {TypeError} when `signal` is no AbortSignal.
+   */
   events(wait: WaitSignal = {}): AsyncIterable<StreamedEvent> {
+    checkWait(wait);
     return this.#source.events(this.id, this.#run, wait.signal);
   }
 
@@ -102,22 +115,16 @@ export class RunHandle<Result> {
     }
   }
 
-  async #settleUnless(signal: AbortSignal): Promise<Run> {
+  async #settleUnless(wait: WaitSignal): Promise<Run> {
+    checkWait(wait);
+    const { signal } = wait;
+    if (signal === undefined) return this.settled();
     signal.throwIfAborted();
     const run = await this.#find();
     const { backend } = this.#source;
-    return new Promise((resolve, reject) => {
-      const onFinal = (ended: Run): void => {
-        forget();
-        resolve(ended);
-      };
-      const forget = onAbort(signal, () => {
-        backend.unwatch(run, 'final', onFinal);
-        // The reason of an abort is the caller's own value, an error or not.
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-        reject(signal.reason);
-      });
-      if (!signal.aborted) backend.watch(run, 'final', onFinal);
+    return unlessAborted(signal, (done) => {
+      backend.watch(run, 'final', done);
+      return () => backend.unwatch(run, 'final', done);
     });
   }
 
@@ -126,6 +133,11 @@ export class RunHandle<Result> {
     if (this.#run !== undefined) return this.#run;
     throw new TaskError('RUN_NOT_FOUND', `There is no run ${this.id}`, { details: { runId: this.id } });
   }
+}
+
+function checkWait(wait: WaitSignal): void {
+  checkOptions("a wait's options", wait, ['signal']);
+  checkSignal(wait.signal);
 }
 
 /** A rejection that nobody reads is no `unhandledRejection`. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../ports/clock.js';
 import type { RateLimit, ResolvedTask, TaskLimits } from '../task/task.js';
 import { nextTurn } from '../timing/next-turn.js';
-import { onAbort } from '../timing/on-abort.js';
+import { unlessAborted } from '../timing/on-abort.js';
 import { RateWindow } from './rate-window.js';
 
 /** Whose limits count: a task's; ad-hoc functions (null) have none of their own. */
@@ -95,22 +95,10 @@ export class Slots {
   }
 
   #wait(task: SlotOwner, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        task,
-        slots: this.#of(task),
-        grant: () => {
-          forget();
-          resolve();
-        },
-      };
+    return unlessAborted(signal, (grant) => {
+      const waiter: Waiter = { task, slots: this.#of(task), grant };
       this.#waiters.push(waiter);
-      const forget = onAbort(signal, () => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        // The reason of an abort is the caller's own value, an error or not.
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-        reject(signal.reason);
-      });
+      return () => void this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
     });
   }
 

@@ -19,7 +19,7 @@ const KNOWN = ['id', 'ifActive', 'priority', 'delayMs', 'expiresInMs', 'idempote
 const KNOWN_AD_HOC = ['queue', 'retry', 'softLimitMs', 'hardLimitMs', ...KNOWN.filter((option) => option !== 'id')];
 const KNOWN_AD_HOC_WITH_ID = [...KNOWN_AD_HOC, 'id'];
 const IF_ACTIVE: readonly unknown[] = ['error', 'return', 'replace'] satisfies readonly IfActive[];
-const NO_TAGS: readonly string[] = [];
+const NO_TAGS: readonly string[] = Object.freeze([]);
 
 /** What is to be started. */
 export interface Start {
@@ -28,6 +28,8 @@ export interface Start {
   readonly name: string | null;
   readonly kind?: RunKind;
   readonly input: unknown;
+  /** What stands for the input under an idempotency key, where the input itself differs each time. */
+  readonly sameInput?: unknown;
   readonly redriveOf?: string | null;
 }
 
@@ -143,9 +145,9 @@ function checkText(what: string, value: unknown): void {
 /** A key stands for everything that a start says; an id that the manager made is not said. */
 function claim(key: string, start: Start, said: Said): IdempotencyClaim {
   const { id, priority, delayMs, expiresInMs, tags } = said;
-  const { name: task, input } = start;
+  const { name: task, kind, sameInput: input = start.input } = start;
   const settings = task === null ? saidOfFunction(start.task) : undefined;
-  return { key, fingerprint: fingerprint({ task, input, id, priority, delayMs, expiresInMs, tags, settings }) };
+  return { key, fingerprint: fingerprint({ task, kind, input, id, priority, delayMs, expiresInMs, tags, settings }) };
 }
 
 /** What a start says of an ad-hoc function; of a task its definition says it. Two functions cannot be told apart. */

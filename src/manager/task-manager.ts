@@ -1,4 +1,4 @@
-import { checkDuration, checkName, checkOptions, show } from '../task/checks.js';
+import { checkDuration, checkName, checkOptions, checkSignal, show } from '../task/checks.js';
 import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import type { AnyTask, Task } from '../task/task.js';
@@ -188,9 +188,12 @@ export class TaskManager implements AsyncDisposable {
   /**
    * What happens from now on, to one run or to all. A reader that falls more than 1,000 events behind gets one `run:gap`
    * and goes on. For one run, the first read rejects with `RUN_NOT_FOUND` where there is none.
+   *
+   * @throws {TypeError} when an option is unknown, or `signal` no AbortSignal.
    */
   events(options: EventsOptions = {}): AsyncIterable<StreamedEvent> {
     checkOptions("events' options", options, ['id', 'signal']);
+    checkSignal(options.signal);
     return this.#use().events(options.id, undefined, options.signal);
   }
 

@@ -39,6 +39,8 @@ export function isTag(value: unknown): value is string {
 }
 
 /**
+ * A frozen copy: every snapshot of the run shares it.
+ *
  * @throws {TypeError} when `tags` is no array.
  * @throws {RangeError} when there are more than 16 of them or one is malformed.
  */
@@ -46,12 +48,14 @@ export function checkTags(tags: unknown): readonly string[] {
   if (!Array.isArray(tags)) throw new TypeError(`tags must be an array of strings; got ${show(tags)}`);
   if (tags.length > MAX_TAGS) throw new RangeError(`tags must be at most ${MAX_TAGS}; got ${tags.length}`);
   // Not map(), which passes over holes.
-  return Array.from(tags, (tag: unknown) => {
-    if (isTag(tag)) return tag;
-    throw new RangeError(
-      `a tag must be 1 to 64 of the characters A-Z a-z 0-9 _ . : @ - and begin with a letter, a digit or _; got ${show(tag)}`,
-    );
-  });
+  return Object.freeze(Array.from(tags, checkTag));
+}
+
+function checkTag(tag: unknown): string {
+  if (isTag(tag)) return tag;
+  throw new RangeError(
+    `a tag must be 1 to 64 of the characters A-Z a-z 0-9 _ . : @ - and begin with a letter, a digit or _; got ${show(tag)}`,
+  );
 }
 
 /** Whether `value` may be an idempotency key: 1 to 255 visible ASCII characters. */
@@ -63,6 +67,17 @@ export function isIdempotencyKey(value: unknown): value is string {
 export function checkIdempotencyKey(key: unknown): string {
   if (isIdempotencyKey(key)) return key;
   throw new RangeError(`idempotencyKey must be 1 to 255 visible ASCII characters; got ${show(key)}`);
+}
+
+/**
+ * Checks a signal that may be left out. By its members: `instanceof` says no to a signal of another realm.
+ *
+ * @throws {TypeError} when it is no AbortSignal.
+ */
+export function checkSignal(value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value) return;
+  throw new TypeError(`signal must be an AbortSignal; got ${show(value)}`);
 }
 
 /** The range that {@link checkInteger} and {@link checkDuration} accept, both ends included. */

@@ -70,7 +70,10 @@ export interface Run {
   readonly cancelReason: string | null;
   /** True where a handler of it was still at work when the run, or its attempt, was ended. */
   readonly abandoned: boolean;
-  /** What the handler returned; undefined where there is no value. */
+  /**
+   * What the handler returned; undefined where there is no value. In the process where it was returned it is the thing
+   * itself: whoever changes it changes it for everybody.
+   */
   readonly result: unknown;
   readonly error: RunError | null;
   /** The last {@link MAX_FAILURES} failed attempts, oldest first. */

@@ -18,6 +18,41 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   return watch.add(callback);
 }
 
+/**
+ * A wait that the signal can end.
+ *
+ * @param begin begins to wait: it is given what to call when the wait is over, and returns what gives the wait up. Not
+ * called where the signal has aborted before.
+ * @returns resolves with what the wait ended with; rejects with the signal's reason as soon as that aborts, or with what
+ * `begin` throws. Leaves no listener behind.
+ */
+export function unlessAborted<T>(
+  signal: AbortSignal | undefined,
+  begin: (done: (value: T) => void) => () => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    // The reason of an abort is the caller's own value, an error or not.
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    const refuse = (): void => reject(signal?.reason);
+    if (signal?.aborted) {
+      refuse();
+      return;
+    }
+    let over = false;
+    let forget = (): void => undefined;
+    const giveUp = begin((value) => {
+      over = true;
+      forget();
+      resolve(value);
+    });
+    if (over || signal === undefined) return;
+    forget = onAbort(signal, () => {
+      giveUp();
+      refuse();
+    });
+  });
+}
+
 class AbortWatch {
   readonly #signal: AbortSignal;
   readonly #entries = new Set<{ readonly callback: () => void }>();

@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.js';
-import { onAbort } from './on-abort.js';
+import { unlessAborted } from './on-abort.js';
 import { systemClock } from './system-clock.js';
 
 /** What a wait may be given. */
@@ -17,18 +17,8 @@ export interface WaitOptions {
  * @throws {RangeError} when `delayMs` is not finite or below 0.
  */
 export function sleep(delayMs: number, { signal, clock = systemClock }: WaitOptions = {}): Promise<void> {
-  let forget = (): void => undefined;
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(delayMs, () => {
-      forget();
-      resolve();
-    });
-    if (signal === undefined) return;
-    forget = onAbort(signal, () => {
-      timer.cancel();
-      // The reason of an abort is the caller's own value, an error or not.
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-      reject(signal.reason);
-    });
+  return unlessAborted(signal, (done) => {
+    const timer = clock.after(delayMs, done);
+    return () => timer.cancel();
   });
 }

@@ -213,4 +213,15 @@ describe('cancel', () => {
     expect(await codeOf(manager.cancel('a', reason as string))).toBe(name);
     expect(await manager.get('a')).toMatchObject({ status: 'scheduled' });
   });
+
+  it('that comes after the end changes nothing and is counted as dropped, by id or by handle', async () => {
+    const { manager } = newManager();
+    const run = await manager.start('a', () => 'done');
+    await manager.cancel('b');
+    const ended = await run.settled();
+    expect((await manager.counts()).dropped).toBe(0);
+    expect(await manager.cancel('a')).toEqual(ended);
+    expect(await run.cancel()).toEqual(ended);
+    expect((await manager.counts()).dropped).toBe(2);
+  });
 });

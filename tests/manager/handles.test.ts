@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { defineTask } from '../../src/task/task.js';
+import type { TaskContext } from '../../src/task/task-context.js';
 import { settle } from '../fake-clock.js';
 import { codeOf, Gate, hang, newManager } from './workbench.js';
 
@@ -118,5 +119,53 @@ describe('a wait with a signal', () => {
     expect([listeners(), most <= 1]).toEqual([0, true]);
     expect(warned).not.toHaveBeenCalled();
     expect((await manager.counts()).total.completed).toBe(10);
+  });
+});
+
+describe('a wait that is asked for wrongly', () => {
+  const wrong = [{ signal: 5 }, { signal: {} }, { sginal: undefined }, null] as unknown as { signal: AbortSignal }[];
+
+  it.each(wrong)('with %p rejects, and never throws at once', async (wait) => {
+    const { manager } = newManager();
+    const run = await manager.start('a', () => 1);
+    expect([await codeOf(run.settled(wait)), await codeOf(run.result(wait))]).toEqual(['TypeError', 'TypeError']);
+    await expect(run.settled({ signal: 5 } as unknown as { signal: AbortSignal })).rejects.toThrow(
+      'signal must be an AbortSignal; got 5',
+    );
+    await run.settled();
+  });
+
+  it.each(wrong)('as events with %p is refused at once', async (wait) => {
+    const { manager } = newManager();
+    const run = await manager.start('a', () => 1);
+    expect(() => run.events(wait)).toThrow(TypeError);
+    expect(() => manager.events(wait)).toThrow(TypeError);
+    await run.settled();
+  });
+});
+
+describe('what a snapshot holds', () => {
+  it('cannot be changed where it is shared: tags, failures, progress', async () => {
+    const { manager, clock } = newManager();
+    const task = defineTask({ name: 't', handler: () => 1 });
+    const plain = await (await manager.start(task)).settled();
+    const tagged = await (await manager.start(task, 1, { tags: ['x'] })).settled();
+    const fails = (ctx: TaskContext) => {
+      ctx.progress(1);
+      throw new Error('no');
+    };
+    const failed = await (await manager.start('a', fails)).settled();
+    const shared = [plain.tags, plain.failures, tagged.tags, tagged.failures, failed.tags, failed.failures];
+    for (const each of [...shared, failed.progress, failed.error, failed.failures[0]])
+      expect(Object.isFrozen(each)).toBe(true);
+    clock.advance(1);
+  });
+
+  it('is the result itself, in the process where it was made', async () => {
+    const { manager } = newManager();
+    const result = { rows: [1] };
+    const run = await manager.start('a', () => result);
+    expect([await run.result(), (await run.settled()).result]).toEqual([result, result]);
+    expect(await run.result()).toBe(result);
   });
 });

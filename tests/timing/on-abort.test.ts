@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { onAbort } from '../../src/timing/on-abort.js';
+import { onAbort, unlessAborted } from '../../src/timing/on-abort.js';
 
 function spied() {
   const controller = new AbortController();
@@ -61,5 +61,53 @@ describe('onAbort', () => {
     forget.push(onAbort(signal, callback));
     controller.abort();
     expect(callback).not.toHaveBeenCalled();
+  });
+});
+
+describe('unlessAborted', () => {
+  it('resolves with what the wait ends with, and forgets the signal', async () => {
+    const { controller, signal, add, remove } = spied();
+    const giveUp = jest.fn();
+    let end: (value: string) => void = () => undefined;
+    const waiting = unlessAborted<string>(signal, (done) => {
+      end = done;
+      return giveUp;
+    });
+    end('here');
+    expect(await waiting).toBe('here');
+    controller.abort();
+    expect(giveUp).not.toHaveBeenCalled();
+    expect([add.mock.calls.length, remove.mock.calls.length]).toEqual([1, 1]);
+  });
+
+  it('rejects with the reason as soon as the signal aborts, and gives the wait up', async () => {
+    const { controller, signal, add, remove } = spied();
+    const giveUp = jest.fn();
+    const waiting = unlessAborted(signal, () => giveUp);
+    controller.abort(null);
+    expect(giveUp).toHaveBeenCalledTimes(1);
+    await expect(waiting).rejects.toBeNull();
+    expect([add.mock.calls.length, remove.mock.calls.length]).toEqual([1, 1]);
+  });
+
+  it('does not begin to wait where the signal has aborted', async () => {
+    const begin = jest.fn(() => () => undefined);
+    await expect(unlessAborted(AbortSignal.abort('gone'), begin)).rejects.toBe('gone');
+    expect(begin).not.toHaveBeenCalled();
+  });
+
+  it('resolves where the wait is over at once, and leaves no listener', async () => {
+    const { signal, add } = spied();
+    const over = unlessAborted<string>(signal, (done) => {
+      done('already');
+      return () => undefined;
+    });
+    expect(await over).toBe('already');
+    expect(add).not.toHaveBeenCalled();
+    const without = unlessAborted<string>(undefined, (done) => {
+      done('without a signal');
+      return () => undefined;
+    });
+    expect(await without).toBe('without a signal');
   });
 });

@@ -79,6 +79,7 @@ export function cancelling({ fact }: Facts): void {
     await stage.cancel('a');
     await stage.cancel('b');
     assert.deepEqual([await stage.run('a'), await stage.run('b')], before);
+    assert.deepEqual(stage.cancelledLate, ['a', 'b']);
   });
 }
 

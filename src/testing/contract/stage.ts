@@ -37,6 +37,8 @@ export interface ContractSubject {
 /** Makes a new, empty backend that was not opened yet. Called once for each test. */
 export type MakeBackend = (given: { readonly clock: ManualClock }) => MaybePromise<Backend | ContractSubject>;
 
+type IfActive = Parameters<Backend['accept']>[1];
+
 /** What a test may ask of its stage. */
 export interface StageOptions {
   readonly queueLimit?: number;
@@ -60,6 +62,7 @@ export class Stage {
   readonly events: RunEvent[] = [];
   readonly settled: Run[] = [];
   readonly forgotten: string[] = [];
+  readonly cancelledLate: string[] = [];
   #worker: Worker | undefined;
 
   private constructor(backend: Backend, clock: DrivenClock) {
@@ -94,6 +97,7 @@ export class Stage {
       observer: {
         settled: (run) => void this.settled.push(run.snapshot()),
         forgotten: (run) => void this.forgotten.push(run.id),
+        cancelledLate: (run) => void this.cancelledLate.push(run.id),
       },
     };
   }
@@ -108,7 +112,7 @@ export class Stage {
     return (this.#worker = this.backend.work({ freeSlots, take }));
   }
 
-  async accept(id: string, run: Partial<NewRun> = {}, ifActive: 'error' | 'return' = 'error'): Promise<Accepted> {
+  async accept(id: string, run: Partial<NewRun> = {}, ifActive: IfActive = 'error'): Promise<Accepted> {
     return this.backend.accept({ ...newRun(id), ...run }, ifActive);
   }
 

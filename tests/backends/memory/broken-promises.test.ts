@@ -21,7 +21,7 @@ function atWork(options: Partial<WorkOptions>) {
   open.push(backend);
   const leases: Lease[] = [];
   const retention = { keepResultMs: 1e6, maxFinished: 9, keepFailedMs: 1e6, maxFailed: 9, keepKeyMs: 1e6, maxKeys: 9 };
-  const observer = { settled: () => undefined, forgotten: () => undefined };
+  const observer = { settled: () => undefined, forgotten: () => undefined, cancelledLate: () => undefined };
   void backend.open({ clock: new FakeClock(), logger: undefined, queueLimit: 9, retention, observer });
   const holder: Holder = { begin: () => undefined, cancel: () => undefined, lost: () => undefined };
   const take = (_run: StoredRun, lease: Lease) => {
