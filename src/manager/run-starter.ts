@@ -46,14 +46,17 @@ export class RunStarter {
 
   #validate(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
     const parsed = parseInput(start.task.input, start.input);
-    if (parsed instanceof Promise) return parsed.then(() => this.#accept(start, request));
+    if (parsed instanceof Promise) return parsed.then(() => this.#acceptOrReplace(start, request));
     if (!parsed.ok) throw parsed.error;
-    return this.#accept(start, request);
+    return this.#acceptOrReplace(start, request);
+  }
+
+  #acceptOrReplace(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
+    return request.ifActive === 'replace' ? this.#replaceInTurn(start, request.run) : this.#accept(start, request);
   }
 
   #accept(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
     this.#source.refuseIfClosing();
-    if (request.ifActive === 'replace') return this.#replaceInTurn(start, request.run);
     const accepted = this.#source.backend.accept(request.run, request.ifActive);
     return accepted instanceof Promise
       ? accepted.then((each) => this.#accepted(start, each))
@@ -77,7 +80,7 @@ export class RunStarter {
     const { clock } = this.#source.options;
     for (;;) {
       try {
-        return await this.#accept(start, { run, ifActive: 'error' });
+        return await this.#accept(start, { run, ifActive: 'replace' });
       } catch (error) {
         const leftMs = deadline - clock.monotonic();
         if (!hasCode(error, 'RUN_CONFLICT') || leftMs <= 0) throw error;

@@ -198,10 +198,13 @@ export interface Backend {
    * Accepts a run: what that promises is the backend's to say. An ended run's record under the same id is replaced;
    * the new run's `version` is higher than the old one's, and its `ordinal` tells both apart.
    *
+   * An active id is refused; `'return'` gives its run instead. `'replace'` refuses it so that the caller may cancel that
+   * run and come again; but QUEUE_FULL comes first where this would make no room, so that nothing is cancelled in vain.
+   *
    * @throws {TaskError} RUN_CONFLICT when the id is active (`details.abandoned` where only a handler keeps it);
    * KEY_REUSED when the key stands for something else; QUEUE_FULL when too many runs wait; BACKEND when it cannot.
    */
-  accept(run: NewRun, ifActive: 'error' | 'return'): MaybePromise<Accepted>;
+  accept(run: NewRun, ifActive: 'error' | 'return' | 'replace'): MaybePromise<Accepted>;
 
   /**
    * Accepts `run` for a failed one, and marks that as redriven, both or neither.

@@ -66,6 +66,18 @@ describe('ifActive', () => {
       expect(log).toEqual(['old has left', 'new begins']);
     });
 
+    it('cancels nothing where the queue is full, unless the old run is what fills it', async () => {
+      const { manager, clock } = newManager({ concurrency: 1, queueLimit: 1 });
+      await manager.start('a', (ctx) => aborted(ctx.signal));
+      await clock.run(0);
+      await manager.start('b', () => 'old');
+      expect(await codeOf(manager.start('a', () => 'new', { ifActive: 'replace' }))).toBe('QUEUE_FULL');
+      expect((await manager.get('a'))?.status).toBe('running');
+      const run = await manager.start('b', () => 'new', { ifActive: 'replace' });
+      await manager.cancel('a');
+      expect(await run.result()).toBe('new');
+    });
+
     it('gives up after graceMs where the old handler does not stop', async () => {
       const { manager, clock } = newManager({ graceMs: 1_000 });
       const gate = new Gate();

@@ -48,7 +48,7 @@ class MemoryBackend implements Backend {
     return this.#parts;
   }
 
-  accept(run: NewRun, ifActive: 'error' | 'return'): Accepted {
+  accept(run: NewRun, ifActive: 'error' | 'return' | 'replace'): Accepted {
     const { index, ended } = this.#open;
     if (this.#retired) throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
     const known = run.idempotency === null ? undefined : ended.findByKey(run.owner, run.idempotency);
@@ -56,6 +56,7 @@ class MemoryBackend implements Backend {
     const namesake = run.idIsNew ? undefined : index.get(run.id);
     if (namesake?.active) {
       if (ifActive === 'return') return { run: namesake, replayed: true };
+      if (ifActive === 'replace' && !isWaiting(namesake.status)) this.#refuseIfFull();
       throw conflict(namesake);
     }
     return { run: this.#add(run, namesake), replayed: false };
@@ -76,10 +77,8 @@ class MemoryBackend implements Backend {
   }
 
   #add(run: NewRun, namesake: RunRecord | undefined): RunRecord {
-    const { environment, index, ended, life, dispatcher, course } = this.#open;
-    if (life.waiting >= environment.queueLimit) {
-      throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
-    }
+    const { environment, index, ended, dispatcher, course } = this.#open;
+    this.#refuseIfFull();
     const record = new RunRecord(run, dispatcher.waiting.join(run), {
       ordinal: (this.#ordinal += 1),
       now: environment.clock.now(),
@@ -93,6 +92,12 @@ class MemoryBackend implements Backend {
     if (run.idempotency !== null) ended.claimKey(run.owner, run.idempotency, record);
     course.begin(record, run);
     return record;
+  }
+
+  #refuseIfFull(): void {
+    const { environment, life } = this.#open;
+    if (life.waiting < environment.queueLimit) return;
+    throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
   }
 
   find(id: string): RunRecord | undefined {

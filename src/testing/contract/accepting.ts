@@ -96,6 +96,23 @@ export function accepting({ fact }: Facts): void {
     { queueLimit: 2 },
   );
 
+  fact(
+    "under ifActive: 'replace' an active id is refused, but no room comes first where its run holds none",
+    async (stage) => {
+      stage.work(() => (stage.deliveries.length < 1 ? 1 : 0));
+      const running = await stage.deliver('a');
+      await stage.accept('waits');
+      await refuses('RUN_CONFLICT', () => stage.accept('waits', {}, 'replace'));
+      await refuses('QUEUE_FULL', () => stage.accept('a', {}, 'replace'));
+      assert.equal((await stage.run('a')).status, 'running');
+      await stage.cancel('waits');
+      await refuses('RUN_CONFLICT', () => stage.accept('a', {}, 'replace'));
+      await running.complete();
+      assert.equal((await stage.accept('a', {}, 'replace')).replayed, false);
+    },
+    { queueLimit: 1 },
+  );
+
   fact('nothing is accepted after retire', async (stage) => {
     await stage.backend.retire();
     await refuses('MANAGER_CLOSED', () => stage.backend.accept(newRun('a'), 'error'));
