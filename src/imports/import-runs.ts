@@ -6,6 +6,7 @@ import type { ManagerCore } from '../manager/manager-core.js';
 import type { RunHandle } from '../manager/run-handle.js';
 import type { StartOptions } from '../manager/manager-options.js';
 import { checkInteger, checkOptions } from '../task/checks.js';
+import { TaskError } from '../task/errors.js';
 import { NO_RETRY } from '../task/retry-policy.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
@@ -37,7 +38,7 @@ export interface ImportOptions {
 }
 
 /** What an import is started with. */
-export interface ImportRequest extends Pick<StartOptions, 'id' | 'priority' | 'tags' | 'owner'> {
+export interface ImportRequest extends Pick<StartOptions, 'id' | 'priority' | 'tags' | 'owner' | 'idempotencyKey'> {
   readonly format: ImportFormat;
   /** The file. It is read to its end before the import is accepted. */
   readonly body: ByteStream;
@@ -103,9 +104,10 @@ export class ImportRuns {
 
   /**
    * Stores the body whole, then starts the import of its records into the task. Once this resolves the import no longer
-   * depends on whoever sent the body.
+   * depends on whoever sent the body. With an `idempotencyKey`, a second start with the same task, format, bytes and
+   * options gives the first one's run, and the body that came with it is removed.
    *
-   * @throws {TaskError} TASK_UNKNOWN; RUN_CONFLICT, QUEUE_FULL, MANAGER_CLOSED as `start`; QUEUE_FULL when there is no room
+   * @throws {TaskError} TASK_UNKNOWN; RUN_CONFLICT, KEY_REUSED, QUEUE_FULL, MANAGER_CLOSED as `start`; QUEUE_FULL when there is no room
    * for the body; BACKEND when it could not be stored. @throws {FileTooLargeError} when it is longer than `maxBytes`. @throws the body's own error, unchanged.
    */
   async start(
@@ -115,22 +117,38 @@ export class ImportRuns {
     const { queue, priority } = this.#core.registry.get(task);
     this.#core.refuseIfClosing();
     this.#spool.refuseIfFull(expectedBytes);
-    const spooled = await this.#spool.put(body, { signal, hashed: false });
+    const hashed = options.idempotencyKey !== undefined;
+    // Only its body tells whether a start with a key is a new one: it may find its run also when no more can wait.
+    if (!hashed) await this.#refuseIfQueueFull();
+    const spooled = await this.#spool.put(body, { signal, hashed });
     try {
       const start = {
         task: { ...this.#task, queue, priority },
         name: task,
         kind: 'import' as const,
         input: { file: spooled.name, format },
+        sameInput: { format, sha256: spooled.sha256 },
       };
       const handle = await this.#core.start(start, options);
-      this.#spool.keep(handle.id, spooled);
+      if (handle.replayed) await this.#spool.remove(spooled);
+      else this.#spool.keep(handle.id, spooled);
       // What the import's handler returns is an ImportResult.
       return handle as RunHandle<ImportResult>;
     } catch (error) {
       await this.#spool.remove(spooled).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** A body that would be refused in the end need not be read. */
+  async #refuseIfQueueFull(): Promise<void> {
+    await this.#core.open();
+    const { queueLimit } = this.#core.options;
+    let waiting = 0;
+    for (const { counts } of await this.#core.backend.counts())
+      waiting += counts.scheduled + counts.queued + counts.retrying;
+    if (waiting >= queueLimit)
+      throw new TaskError('QUEUE_FULL', `No more than ${queueLimit} runs can wait; try again later`);
   }
 
   /**

@@ -7,7 +7,7 @@ import { TaskError } from '../task/errors.js';
 import { tooLarge } from './problem.js';
 import { isUtf8Charset } from './request-body.js';
 import { RequestError, runNotFound } from './request-error.js';
-import { readPathName, refuseQuery } from './request-values.js';
+import { readIdempotencyKey, readPathName, refuseQuery } from './request-values.js';
 import type { RouteParts } from './route-parts.js';
 import { basePath, sendRun } from './run-answer.js';
 import { findRun } from './run-routes.js';
@@ -31,15 +31,22 @@ export async function startImport(
   refuseQuery(ctx);
   const task = readPathName(ctx, 'task');
   const format = readFormat(ctx);
+  const idempotencyKey = readIdempotencyKey(ctx);
   if (!manager.hasTask(task)) throw new TaskError('TASK_UNKNOWN', 'There is no task of this name');
   if (manager.closing) throw new TaskError('MANAGER_CLOSED', 'The server is shutting down');
   const expectedBytes = Number(ctx.get('Content-Length'));
   if (expectedBytes > imports.maxBytes) throw tooLarge(imports.maxBytes);
-  const handle = await imports.start(task, { format, body: bodyOf(ctx), expectedBytes });
+  const handle = await imports.start(task, {
+    format,
+    body: bodyOf(ctx),
+    expectedBytes,
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+  });
   const run = await handle.snapshot();
   if (run === undefined) throw runNotFound();
   const base = basePath(ctx, 2);
   ctx.res.setHeader('Location', `${base}/${run.id}`);
+  if (handle.replayed) ctx.set('Idempotency-Replayed', 'true');
   sendRun(ctx, 202, { run, clock, view: { base, exposeErrors, withResult: true } });
 }
 

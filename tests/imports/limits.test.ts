@@ -92,6 +92,19 @@ describe('the bodies of imports', () => {
   });
 });
 
+describe('an import', () => {
+  it('is refused before its body is read when no more runs can wait', async () => {
+    set({}, { queueLimit: 2 });
+    await manager.queues.pause('default');
+    await start(1);
+    await manager.startNamed('refusing', null, { delayMs: 60_000 });
+    const body = bodyOf(1);
+    const starting = imports.start('refusing', { format: 'ndjson', body });
+    await expect(starting).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    expect(body.readableDidRead).toBe(false);
+  });
+});
+
 describe('the failures of an import', () => {
   it('that find no room are counted in a last line', async () => {
     set({ maxFailuresBytes: 250 });

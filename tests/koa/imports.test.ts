@@ -25,7 +25,8 @@ async function start(imported: Partial<ImportOptions> = {}, options: ManagerOpti
   const imports = importRuns({ manager, files, ...imported });
   const app = new Koa();
   app.silent = true;
-  server = await serve(app.use(taskRoutes({ manager, imports }).routes()));
+  app.use(taskRoutes({ manager, imports }).routes());
+  server = await serve(app);
 }
 
 beforeEach(async () => {
@@ -61,10 +62,7 @@ describe('an import for which there is no room', () => {
       const lines = '[1]\n'.repeat(150);
       expect((await send(lines, headers)).status).toBe(202);
       const answer = await send(lines, headers);
-      expect(answer).toMatchObject({
-        status: 429,
-        headers: { 'content-type': expect.stringMatching('problem') as string },
-      });
+      expect([answer.status, answer.headers['content-type']]).toEqual([429, expect.stringContaining('problem+json')]);
       expect(parsed(answer).code).toBe('QUEUE_FULL');
       expect(parsed(answer).detail).toMatch(/send the file again when some have ended, or cancel some/);
       expect(answer.headers['retry-after']).toBe('1');
@@ -96,5 +94,49 @@ describe('an import on a disk that is full', () => {
     expect(answer.text).not.toContain(folder);
     expect(stored()).toEqual([]);
     expect((await send('[1]\n')).status).toBe(202);
+  });
+});
+
+describe('an import with an Idempotency-Key', () => {
+  const key = { 'idempotency-key': 'monday' };
+
+  it('that comes again with the same body gives the same run, and its body is kept once', async () => {
+    await start({}, { queueLimit: 1 });
+    const first = await send('[1]\n[2]\n', key);
+    const again = await send('[1]\n[2]\n', { ...key, 'transfer-encoding': 'chunked' });
+    expect([first.status, again.status]).toEqual([202, 202]);
+    expect(parsed(again).id).toBe(parsed(first).id);
+    expect(first.headers['idempotency-replayed']).toBeUndefined();
+    expect(again.headers).toMatchObject({ 'idempotency-replayed': 'true', location: first.headers.location });
+    expect(stored()).toHaveLength(1);
+    await manager.queues.resume('default');
+    expect((await manager.handle(parsed(first).id).settled()).result).toMatchObject({ total: 2, succeeded: 2 });
+    expect(parsed(await send('[1]\n[2]\n', key))).toMatchObject({ id: parsed(first).id, status: 'completed' });
+  });
+
+  it('is refused with 422 when the key stands for another body, format, task or a run', async () => {
+    await start();
+    await send('[1]\n', key);
+    const body = JSON.stringify({ task: 'echo', input: null });
+    const json = { 'content-type': 'application/json' };
+    const answers = [
+      await send('[2]\n', key),
+      await send('[1]\n', { ...key, ...json }),
+      await raw(server, {
+        method: 'POST',
+        path: '/process/strict/import',
+        headers: { ...json, ...key },
+        body: '[1]\n',
+      }),
+      await raw(server, { method: 'POST', path: '/process', headers: { ...json, ...key }, body }),
+    ];
+    expect(answers.map((each) => [each.status, parsed(each).code])).toEqual(answers.map(() => [422, 'KEY_REUSED']));
+    expect(stored()).toHaveLength(1);
+  });
+
+  it('that is malformed is refused before the body is read', async () => {
+    await start();
+    expect((await send('[1]\n', { 'idempotency-key': 'a b' })).status).toBe(400);
+    expect(stored()).toEqual([]);
   });
 });
