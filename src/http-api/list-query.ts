@@ -37,7 +37,7 @@ export const listQuerySchema = z.strictObject({
   tag: MEMBERS.tag.exactOptional(),
   /** 1 to 200, default 50. */
   limit: MEMBERS.limit.default(DEFAULT_PAGE),
-  /** The `nextCursor` of the page before. */
+  /** The `nextCursor` of the page before: a place in the order of all runs, whatever else the query says. */
   cursor: MEMBERS.cursor.exactOptional(),
 });
 
@@ -55,7 +55,12 @@ export function parseListQuery(query: Readonly<Record<string, string | readonly 
   const name = parsed.error.issues[0]?.path[0];
   if (!isMember(name))
     return { ok: false, detail: `The query takes ${Object.keys(MEMBERS).join(', ')} and nothing else` };
-  return { ok: false, detail: `The query value ${name} must be ${EXPECTED[name]}` };
+  return { ok: false, detail: describeExpected(name) };
+}
+
+/** What a value of the query has to be, in a sentence. */
+export function describeExpected(name: keyof typeof MEMBERS): string {
+  return `The query value ${name} must be ${EXPECTED[name]}`;
 }
 
 function isMember(name: unknown): name is keyof typeof MEMBERS {

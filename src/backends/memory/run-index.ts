@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { RunFilter, StoredPage } from '../../ports/backend.js';
 import type { Run } from '../../task/run.js';
 import { RecordLog } from './record-log.js';
@@ -15,6 +16,8 @@ export class RunIndex {
    * run, which would cost a fifth of the time of a run that does nothing, and 50 bytes.
    */
   readonly #made = new RecordLog();
+  /** Tells cursors of this index from those of others: of another server, or of this one before it was started anew. */
+  readonly #epoch = randomUUID().slice(0, 8);
   /** Ascending by ordinal. */
   readonly #log = new RecordLog();
 
@@ -51,13 +54,13 @@ export class RunIndex {
   /**
    * A page, newest first: at most `limit` matches among the next {@link SCAN_LIMIT} records.
    *
-   * @throws {RangeError} when the cursor is malformed.
+   * @throws {RangeError} when the cursor is malformed, or another index's: its place there means nothing here.
    */
   page(filter: RunFilter): StoredPage {
     const items: Run[] = [];
     let at = this.#log.length;
     if (filter.cursor !== undefined) {
-      const ordinal = readCursor(filter.cursor);
+      const ordinal = this.#readCursor(filter.cursor);
       at = this.#log.firstIndex((record) => record.ordinal >= ordinal);
     }
     const end = Math.max(0, at - SCAN_LIMIT);
@@ -67,14 +70,17 @@ export class RunIndex {
       if (record !== undefined && record.kept && matches(record, filter)) items.push(record.snapshot());
     }
     const last = this.#log.at(at);
-    return at === 0 || last === undefined ? { items } : { items, nextCursor: last.ordinal.toString(36) };
+    return at === 0 || last === undefined
+      ? { items }
+      : { items, nextCursor: `${this.#epoch}-${last.ordinal.toString(36)}` };
   }
-}
 
-function readCursor(cursor: string): number {
-  const ordinal = /^[0-9a-z]{1,10}$/.test(cursor) ? parseInt(cursor, 36) : NaN;
-  if (Number.isSafeInteger(ordinal)) return ordinal;
-  throw new RangeError('cursor must be the nextCursor of an earlier page');
+  #readCursor(cursor: string): number {
+    const digits = cursor.startsWith(`${this.#epoch}-`) ? cursor.slice(this.#epoch.length + 1) : '';
+    const ordinal = /^[0-9a-z]{1,10}$/.test(digits) ? parseInt(digits, 36) : NaN;
+    if (Number.isSafeInteger(ordinal)) return ordinal;
+    throw new RangeError('cursor must be the nextCursor of an earlier page');
+  }
 }
 
 function matches(record: RunRecord, { status, task, tag, owner, deadLetters }: RunFilter): boolean {
