@@ -1,7 +1,8 @@
 import type { Context } from 'koa';
-import { parseListQuery, type ListRequest } from '../http-api/list-query.js';
+import { describeExpected, parseListQuery, type ListRequest } from '../http-api/list-query.js';
 import { writePage } from '../http-api/run-json.js';
 import type { RunPage } from '../manager/manager-options.js';
+import type { Run } from '../task/run.js';
 import { isFinal } from '../task/status.js';
 import { AllRunsFeed } from './all-runs-feed.js';
 import { sendEventHeaders, sendEvents } from './event-stream.js';
@@ -34,8 +35,7 @@ export async function watchRun(ctx: Context, { manager, clock, exposeErrors, wat
   refuseQuery(ctx);
   const id = readPathName(ctx, 'id');
   const run = await findRun(manager, id);
-  const doneId = isFinal(run.status) ? (watches.find(run)?.final?.version ?? run.version) : undefined;
-  if (doneId !== undefined && ctx.get('Last-Event-ID') === String(doneId)) {
+  if (hasSeenDone(ctx.get('Last-Event-ID'), run)) {
     ctx.set('Cache-Control', 'private, no-cache');
     ctx.status = 204; // it has seen `done`: a browser stops coming back
   } else if (ctx.method === 'HEAD') {
@@ -44,6 +44,12 @@ export async function watchRun(ctx: Context, { manager, clock, exposeErrors, wat
     const view = { base: basePath(ctx, 2), exposeErrors, withResult: true };
     sendEvents(ctx, new RunFeed({ id, watch: watches.acquire(run), watches, manager, view }), clock);
   }
+}
+
+/** The id of `done` is the version of the run as it ended. A redrive makes that one more, once, and tells nobody. */
+function hasSeenDone(lastEventId: string, { status, version, redrivenBy }: Run): boolean {
+  if (!isFinal(status)) return false;
+  return lastEventId === String(version) || (redrivenBy !== null && lastEventId === String(version - 1));
 }
 
 class Lister {
@@ -69,8 +75,7 @@ class Lister {
       return await this.#parts.manager.list(request);
     } catch (error) {
       // Everything else in the request was checked.
-      if (error instanceof Error && error.name === 'RangeError')
-        throw badRequest('The query value cursor is malformed');
+      if (error instanceof Error && error.name === 'RangeError') throw badRequest(describeExpected('cursor'));
       throw error;
     }
   }

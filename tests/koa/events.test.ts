@@ -145,17 +145,39 @@ describe('GET /process/{id}/events', () => {
       expect(again.status).toBe(204);
     });
 
+    it('of done is answered with 204 also after the run was redriven, however long ago its clients left', async () => {
+      const { id } = await (await manager.startNamed('broken')).settled();
+      const path = `/process/${id}/events`;
+      const before = await (await watch(path)).find('done');
+      await manager.redrive(id);
+      const after = await (await watch(path)).find('done');
+      for (let round = 0; round < 2; round += 1) {
+        for (const done of [before, after]) {
+          expect((await watch(path, { 'last-event-id': done?.id ?? '' })).status).toBe(204);
+        }
+        for (const reader of readers) reader.close();
+        await until(() => server.inFlight === 0);
+        clock.advance(60_000);
+      }
+      expect((await watch(path, { 'last-event-id': String(Number(before?.id) - 1) })).status).toBe(200);
+    });
+
     it('of another run that had the id before gives a snapshot of the present one', async () => {
       const { end } = await puppet('r4');
       const reader = await watch('/process/r4/events');
       await reader.find('snapshot');
       end.open(1);
-      await reader.find('done');
+      const done = await reader.find('done');
       const next = await puppet('r4');
-      const again = await watch('/process/r4/events');
-      expect((await again.find('snapshot'))?.data).toMatchObject({ status: 'running', result: null });
+      const ids = [Number(done?.id) - 1, Number(done?.id)].map(String);
+      const again = await Promise.all(ids.map((id) => watch('/process/r4/events', { 'last-event-id': id })));
+      for (const client of again) {
+        const events = [await client.next(), await client.next(), await client.next()];
+        expect(names(events.map((event) => event ?? {}))).toEqual(['retry', 'reset', 'snapshot']);
+        expect(events[2]?.data).toMatchObject({ status: 'running', result: null });
+      }
       next.end.open('second');
-      expect((await again.find('done'))?.data).toMatchObject({ result: 'second' });
+      for (const client of again) expect((await client.find('done'))?.data).toMatchObject({ result: 'second' });
     });
   });
 

@@ -98,6 +98,15 @@ describe('POST /process', () => {
       expect(await json(answer)).toMatchObject({ status: 'completed', result: { a: 1 } });
     });
 
+    it.each([['wait="10"'], ['respond-async, wait=10'], ['respond-async', 'wait=10', 'wait=0']])(
+      'is understood quoted, with other preferences, and in headers of its own: the first wait counts (%s, …)',
+      async (...prefer) => {
+        const headers = { 'content-type': 'application/json', prefer };
+        const answer = await raw(server, { method: 'POST', path: '/process', headers, body: '{"task":"echo"}' });
+        expect([answer.status, answer.headers['preference-applied']]).toEqual([200, 'wait=10']);
+      },
+    );
+
     it('answers 202 when the time is over first', async () => {
       const answer = await post({ task: 'endless' }, { prefer: 'wait=1' });
       expect(answer.status).toBe(202);
@@ -338,10 +347,11 @@ describe('GET /process/{id}', () => {
 });
 
 describe('GET /process/{id}/result', () => {
-  it('gives the value alone', async () => {
+  it('gives the value alone, and no browser takes it for anything but JSON', async () => {
     await post({ task: 'echo', id: 'r1', input: [1, { a: null }] }, { prefer: 'wait=5' });
     const answer = await get('/process/r1/result');
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(await answer.json()).toEqual([1, { a: null }]);
   });
 
@@ -446,6 +456,24 @@ describe('GET /process', () => {
     expect(Object.keys(last)).toEqual(['items']);
   });
 
+  it('knows no cursor of another server', async () => {
+    for (const id of ['l1', 'l2']) await post({ task: 'echo', id }, { prefer: 'wait=5' });
+    const { nextCursor } = await json(get('/process?limit=1'));
+    const path = `/process?limit=1&cursor=${String(nextCursor)}`;
+    expect((await get(path)).status).toBe(200);
+    await manager.close();
+    await server.close();
+    manager = new TaskManager({ tasks: TASKS });
+    await start(withRoutes(routes()));
+    for (const id of ['l1', 'l2']) await post({ task: 'echo', id }, { prefer: 'wait=5' });
+    const answer = await get(path);
+    expect(answer.status).toBe(400);
+    expect(await json(answer)).toMatchObject({
+      code: 'BAD_REQUEST',
+      detail: 'The query value cursor must be the nextCursor of an earlier page',
+    });
+  });
+
   it('filters by status, more than one of them, by task and by tag', async () => {
     await post({ task: 'broken', id: 'b' }, { prefer: 'wait=5' });
     await post({ task: 'echo', id: 'e', tags: ['x'] }, { prefer: 'wait=5' });
@@ -470,6 +498,9 @@ describe('GET /process', () => {
     'limit=',
     'cursor=no-such-page',
     'cursor=',
+    'cursor=5',
+    'cursor=-5',
+    'cursor=aaaaaaaa-1',
     'sort=asc',
     'tag=%zz',
   ])('refuses ?%s with 400', async (query) => {
