@@ -6,7 +6,7 @@ import type { ImportRuns } from '../imports/import-runs.js';
 import { TaskError } from '../task/errors.js';
 import { tooLarge } from './problem.js';
 import { isUtf8Charset } from './request-body.js';
-import { RequestError, runNotFound } from './request-error.js';
+import { badRequest, RequestError, runNotFound } from './request-error.js';
 import { readIdempotencyKey, readPathName, refuseQuery } from './request-values.js';
 import type { RouteParts } from './route-parts.js';
 import { basePath, sendRun } from './run-answer.js';
@@ -38,7 +38,7 @@ export async function startImport(
   if (expectedBytes > imports.maxBytes) throw tooLarge(imports.maxBytes);
   const handle = await imports.start(task, {
     format,
-    body: bodyOf(ctx),
+    body: bodyOf(ctx, format),
     expectedBytes,
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   });
@@ -81,10 +81,15 @@ function readFormat(ctx: Context): ImportFormat {
   throw new RequestError(415, 'UNSUPPORTED_MEDIA_TYPE', detail);
 }
 
-/** The body as it comes, or what a parser of the host has made of it. */
-function bodyOf(ctx: Context): Readable {
-  if (!ctx.req.readableEnded) return ctx.req;
-  const read: unknown = ctx.request.rawBody ?? ctx.request.body;
-  const isBytes = typeof read === 'string' || Buffer.isBuffer(read);
-  return Readable.from([isBytes ? Buffer.from(read) : Buffer.from(JSON.stringify(read ?? null))]);
+/**
+ * The body as it comes. Where something before these routes has read it: what that has left of it, if it says all.
+ *
+ * @throws {RequestError} 400 where it does not: nothing would be imported, and nobody would know.
+ */
+function bodyOf(ctx: Context, format: ImportFormat): Readable {
+  if (!ctx.req.readableDidRead && !ctx.req.readableEnded) return ctx.req;
+  const left: unknown = ctx.request.rawBody ?? ctx.request.body;
+  if (typeof left === 'string' || Buffer.isBuffer(left)) return Readable.from([Buffer.from(left)]);
+  if (format === 'json' && Array.isArray(left)) return Readable.from([Buffer.from(JSON.stringify(left))]);
+  throw badRequest('The body was read before it came here: mount these routes before whatever reads bodies');
 }

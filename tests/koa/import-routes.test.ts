@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import Koa from 'koa';
 import bodyParser from 'koa-bodyparser';
@@ -16,6 +17,8 @@ const MAX = 200_000;
 
 let manager: TaskManager;
 let server: TestServer;
+let opened: Readable[];
+let endless: boolean;
 let got: { task: string; format: string; hash: string }[];
 
 function sha(data: string | Uint8Array): string {
@@ -36,7 +39,12 @@ const imports: ImportService = {
     got.push({ task, format, hash: hash.digest('hex') });
     return (await manager.startNamed('echo', null)) as RunHandle<never>;
   },
-  failures: async () => Readable.from(['{"index":0}\n', '{"index":3}\n']),
+  failures: async () => {
+    const lines = ['{"index":0}\n', '{"index":3}\n'];
+    const stream = endless ? new Readable({ read: () => void stream.push(lines[0]) }) : Readable.from(lines);
+    opened.push(stream);
+    return stream;
+  },
 };
 
 async function start(app: Koa): Promise<void> {
@@ -47,6 +55,8 @@ async function start(app: Koa): Promise<void> {
 
 beforeEach(async () => {
   got = [];
+  opened = [];
+  endless = false;
   manager = new TaskManager({ tasks: TASKS });
   await start(new Koa());
 });
@@ -133,13 +143,84 @@ describe('POST /process/{task}/import', () => {
   });
 });
 
+describe('an import whose body was read before it came to the routes', () => {
+  /** Reads the whole body, and leaves this. */
+  async function behind(left: unknown): Promise<void> {
+    await server.close();
+    const app = new Koa();
+    app.use(async (ctx, next) => {
+      await buffer(ctx.req);
+      ctx.request.body = left;
+      await next();
+    });
+    await start(app);
+  }
+
+  it.each([
+    ['a string', '[1]', '[1]'],
+    ['bytes', Buffer.from('[1]'), '[1]'],
+    ['an array', [{ a: 1 }], '[{"a":1}]'],
+  ])('takes %s that was left of it', async (_, left, body) => {
+    await behind(left);
+    expect((await send('something', 'application/json')).status).toBe(202);
+    expect(got).toEqual([{ task: 'echo', format: 'json', hash: sha(body) }]);
+  });
+
+  it.each([
+    ['nothing', 'text/csv', undefined],
+    ['an empty object', 'text/csv', {}],
+    ['an object', 'application/json', { a: 1 }],
+    ['an array, of lines', 'application/x-ndjson', [{ a: 1 }]],
+  ])('is refused with 400 and what to do when %s was left of it: %s', async (_, type, left) => {
+    await behind(left);
+    const answer = await send('a,b\n1,2\n', type);
+    const { code, detail } = JSON.parse(answer.text) as { code: string; detail: string };
+    expect([answer.status, code]).toEqual([400, 'BAD_REQUEST']);
+    expect(detail).toMatch(/mount these routes before whatever reads bodies/);
+    expect(got).toEqual([]);
+  });
+
+  it('is refused also when only a part of it was read', async () => {
+    await server.close();
+    const app = new Koa();
+    app.use(async (ctx, next) => {
+      await new Promise((resolve) => ctx.req.once('data', resolve));
+      ctx.req.pause();
+      await next();
+    });
+    await start(app);
+    expect((await send('a'.repeat(MAX), 'text/csv')).status).toBe(400);
+    expect(got).toEqual([]);
+  });
+});
+
 describe('GET /process/{id}/failures', () => {
   it('streams one line for each failed item', async () => {
     Reflect.set(manager, 'get', async () => ({ id: 'i', kind: 'import' }));
     const answer = await raw(server, { path: '/process/i/failures' });
     expect(answer.headers['content-type']).toBe('application/x-ndjson; charset=utf-8');
     expect(answer.text).toBe('{"index":0}\n{"index":3}\n');
-    expect((await raw(server, { path: '/process/i/failures', method: 'HEAD' })).status).toBe(200);
+    expect(answer.headers['cache-control']).toBe('private, no-cache');
+  });
+
+  it('answers HEAD as GET but for the lines, and closes the file that it would have sent', async () => {
+    Reflect.set(manager, 'get', async () => ({ id: 'i', kind: 'import' }));
+    const answer = await raw(server, { path: '/process/i/failures', method: 'HEAD' });
+    expect([answer.status, answer.text]).toEqual([200, '']);
+    expect(answer.headers['content-type']).toBe('application/x-ndjson; charset=utf-8');
+    expect(answer.headers['cache-control']).toBe('private, no-cache');
+    expect(opened.map(({ destroyed }) => destroyed)).toEqual([true]);
+  });
+
+  it('closes the file when the client leaves in the middle', async () => {
+    Reflect.set(manager, 'get', async () => ({ id: 'i', kind: 'import' }));
+    endless = true;
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET /process/i/failures HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((resolve) => socket.once('data', resolve));
+    socket.destroy();
+    await until(() => opened[0]?.destroyed === true);
   });
 
   it('is 404 for unknown runs and for those that are no imports', async () => {
