@@ -3,6 +3,7 @@ import { join, posix } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { linksOf } from '../scenarios/markdown.js';
 import { installPackage, readManifest, type InstalledPackage } from './installed-package.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -22,9 +23,20 @@ afterAll(() => installed.remove());
 
 describe('the tarball', () => {
   it('holds the built modules, their types and maps, and what a reader needs', () => {
-    const expected = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+(\.js|\.d\.ts|\.js\.map))$/;
+    const expected = /^(package\.json|LICENSE|[A-Z]+\.md|docs\/[a-z-]+\.md|dist\/.+(\.js|\.d\.ts|\.js\.map))$/;
     expect(installed.files.filter((path) => !expected.test(path))).toEqual([]);
     expect(installed.files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']));
+  });
+
+  it('has every file that its README and other pages lead to', async () => {
+    const lost: string[] = [];
+    for (const path of installed.files.filter((name) => name.endsWith('.md'))) {
+      for (const link of linksOf(await installed.read(path))) {
+        const target = posix.join(posix.dirname(path), link.replace(/#.*/, ''));
+        if (!installed.files.includes(target)) lost.push(`${path}: ${link}`);
+      }
+    }
+    expect(lost).toEqual([]);
   });
 
   it('holds no tests, no examples and no data', () => {
