@@ -1,10 +1,10 @@
-import { createServer, STATUS_CODES, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { PROBLEM_TYPE, type Problem } from '../http-api/problem.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 import { codeOf, failure, messageOf, type CommandError } from './command-error.js';
+import { sendRefusal, writeRefusal, type Refusal } from './refusal.js';
 
 /** A client has so long to send a request's headers, and the whole request: imports are long. In milliseconds. */
 const HEADERS_MS = 15_000;
@@ -13,12 +13,16 @@ const REQUEST_MS = 300_000;
 const CHECK_MS = 5_000;
 const MAX_HEADER_BYTES = 16_384;
 
-/** What cannot be read as HTTP, and the status that says so; 400 for everything else. */
-const STATUS_OF: Readonly<Record<string, number>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
-  HPE_HEADER_OVERFLOW: 431,
+/** Why a request cannot be read, by the code of Node's error; {@link NO_HTTP} for everything else. */
+const UNREADABLE: Readonly<Record<string, Refusal>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: 'The request took too long to come' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, detail: 'The chunk extensions are too long' },
+  HPE_HEADER_OVERFLOW: { status: 431, detail: `The headers must be at most ${MAX_HEADER_BYTES} bytes` },
 };
+const NO_HTTP: Refusal = { status: 400, detail: 'This is no HTTP request' };
+const NO_HOST: Refusal = { status: 400, detail: 'The request must have one Host header' };
+const NO_MIRACLES: Refusal = { status: 417, detail: 'Nothing can be expected but 100-continue' };
+const NO_TUNNELS: Refusal = { status: 501, detail: 'The server is no proxy' };
 
 /** An HTTP server that does not wait for slow clients, and that can be closed without cutting anybody off. */
 export class HttpServer {
@@ -35,15 +39,25 @@ export class HttpServer {
       requestTimeout: REQUEST_MS,
       connectionsCheckingInterval: CHECK_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false, // Node's own refusals are no problems; see hasHost
     });
     this.#server.on('request', (req, res) => {
-      this.#answers.set(req.socket, res);
-      if (this.#leaving) res.setHeader('Connection', 'close');
-      // A connection that was kept for the next request would hold the server up.
-      res.once('close', () => this.#closing && this.#server.closeIdleConnections());
-      listener(req, res);
+      this.#begin(req, res);
+      if (hasHost(req)) listener(req, res);
+      else sendRefusal(res, NO_HOST);
     });
-    this.#server.on('clientError', (error, socket) => this.#refuse(error, socket));
+    this.#server.on('checkExpectation', (req, res) => {
+      this.#begin(req, res);
+      sendRefusal(res, NO_MIRACLES);
+    });
+    this.#server.on('connect', (_req, socket) => {
+      socket.on('error', () => socket.destroy());
+      this.#refuse(socket, NO_TUNNELS);
+    });
+    this.#server.on('clientError', (error, socket) => {
+      if (codeOf(error) === 'ECONNRESET') socket.destroy();
+      else this.#refuse(socket, UNREADABLE[codeOf(error)] ?? NO_HTTP);
+    });
   }
 
   /**
@@ -82,36 +96,26 @@ export class HttpServer {
     });
   }
 
-  /** Answers what is no HTTP, unless an answer has begun on the same connection. */
-  #refuse(error: Error, socket: Duplex): void {
+  #begin(req: IncomingMessage, res: ServerResponse): void {
+    this.#answers.set(req.socket, res);
+    if (this.#leaving) res.setHeader('Connection', 'close');
+    // A connection that was kept for the next request would hold the server up.
+    res.once('close', () => this.#closing && this.#server.closeIdleConnections());
+  }
+
+  /** Answers what no request was made of, unless an answer has begun on the same connection. */
+  #refuse(socket: Duplex, refusal: Refusal): void {
     const answer = this.#answers.get(socket);
     const begun = answer?.headersSent === true && !answer.writableFinished;
-    if (!socket.writable || begun || codeOf(error) === 'ECONNRESET') socket.destroy();
-    else socket.end(refusal(STATUS_OF[codeOf(error)] ?? 400), () => socket.destroy());
+    if (!socket.writable || begun) socket.destroy();
+    else socket.end(writeRefusal(refusal), () => socket.destroy());
   }
 }
 
-/** A whole answer, written by hand: there is no request that Node could answer. */
-function refusal(status: number): string {
-  const title = STATUS_CODES[status] ?? 'Error';
-  const code = status === 400 ? 'BAD_REQUEST' : 'HTTP_ERROR';
-  const problem: Problem = { type: 'about:blank', title, status, detail: DETAIL[status] ?? NO_HTTP, code };
-  const body = JSON.stringify(problem);
-  const headers = [
-    `HTTP/1.1 ${status} ${title}`,
-    'Connection: close',
-    `Content-Type: ${PROBLEM_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  return `${headers.join('\r\n')}\r\n\r\n${body}`;
+/** Of two, a proxy before the server and the server itself may each believe another one. */
+function hasHost({ headersDistinct: { host }, httpVersion }: IncomingMessage): boolean {
+  return host === undefined ? httpVersion === '1.0' : host.length === 1;
 }
-
-const NO_HTTP = 'This is no HTTP request';
-const DETAIL: Readonly<Record<number, string>> = {
-  408: 'The request took too long to come',
-  413: 'The chunk extensions are too long',
-  431: `The headers must be at most ${MAX_HEADER_BYTES} bytes`,
-};
 
 function listenError(error: unknown, host: string, port: number): CommandError {
   switch (codeOf(error)) {

@@ -1,5 +1,5 @@
-import { STATUS_CODES, type RequestListener } from 'node:http';
-import { PROBLEM_TYPE, type Problem } from '../http-api/problem.js';
+import type { RequestListener } from 'node:http';
+import { sendRefusal, type Refusal } from './refusal.js';
 import { isLoopback } from './resolve-host.js';
 
 /**
@@ -9,18 +9,16 @@ import { isLoopback } from './resolve-host.js';
  */
 export function onlyLocal(listener: RequestListener): RequestListener {
   return (req, res) => {
-    if (isLocalUrl(`http://${req.headers.host ?? ''}`)) {
-      listener(req, res);
-      return;
-    }
-    const title = STATUS_CODES[403] ?? 'Forbidden';
-    const problem: Problem = { type: 'about:blank', title, status: 403, detail: DETAIL, code: 'FORBIDDEN' };
-    res.writeHead(403, { 'Content-Type': PROBLEM_TYPE, 'Cache-Control': 'no-store', Connection: 'close' });
-    res.end(JSON.stringify(problem));
+    if (isLocalUrl(`http://${req.headers.host ?? ''}`)) listener(req, res);
+    else sendRefusal(res, NOT_LOCAL);
   };
 }
 
-const DETAIL = 'The server is for this computer only: call it by localhost or 127.0.0.1, or start it with --insecure';
+const NOT_LOCAL: Refusal = {
+  status: 403,
+  detail: 'The server is for this computer only: call it by localhost or 127.0.0.1, or start it with --insecure',
+  code: 'FORBIDDEN',
+};
 
 function isLocalUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -125,6 +125,54 @@ describe('what is no HTTP', () => {
     });
   });
 
+  it.each([
+    ['a request without Host', 'GET /at-once HTTP/1.1\r\n\r\n', 400, 'BAD_REQUEST'],
+    ['one with two of them', 'GET /at-once HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400, 'BAD_REQUEST'],
+    [
+      'an expectation that nobody knows',
+      'POST /at-once HTTP/1.1\r\nHost: x\r\nExpect: a miracle\r\nContent-Length: 2\r\n\r\n{}',
+      417,
+      'HTTP_ERROR',
+    ],
+    ['a tunnel', 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n', 501, 'HTTP_ERROR'],
+    ['a version that is none', 'GET / HTTP/9.9\r\nHost: x\r\n\r\n', 400, 'BAD_REQUEST'],
+    ['a request line without an end', `GET /${'a'.repeat(17_000)}`, 431, 'HTTP_ERROR'],
+  ])('is answered with a problem of its own, and its connection ends: %s', async (...[, bytes, status, code]) => {
+    const { socket, ended } = open();
+    socket.write(bytes);
+    const [head = '', body = ''] = (await ended).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(head).toContain('Content-Type: application/problem+json; charset=utf-8');
+    expect(head).toContain('Connection: close');
+    expect(head).toContain('Cache-Control: no-store');
+    expect(JSON.parse(body)).toMatchObject({ type: 'about:blank', status, code });
+    expect(body).not.toMatch(/evil|miracle/);
+    expect(answers).toEqual([]);
+  });
+
+  it('may leave Host out where its version does not know it', async () => {
+    const { socket, ended } = open();
+    socket.write('GET /at-once HTTP/1.0\r\n\r\n');
+    expect(await ended).toMatch(/^HTTP\/1\.1 200 .*done$/s);
+  });
+
+  it('may wait for the word to go on', async () => {
+    const { socket, ended } = open();
+    socket.write(
+      'POST /at-once HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n',
+    );
+    await new Promise((resolve) => socket.once('data', resolve));
+    socket.write('{}');
+    expect(await ended).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+  });
+
+  it('does no harm as a tunnel whose client leaves at once', async () => {
+    const { socket } = open();
+    socket.write('CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n');
+    socket.resetAndDestroy();
+    expect(await (await ask('/at-once')).text).toBe('done');
+  });
+
   it('says which limit it has passed', async () => {
     const { socket, ended } = open();
     socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(17_000)}\r\n\r\n`);
