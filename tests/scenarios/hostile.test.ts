@@ -84,6 +84,9 @@ const HOSTILE: readonly (readonly [string, string | Buffer, RegExp])[] = [
     request('POST /process/x/redrive', '', ['Origin: https://evil.example']),
     /^HTTP\/1\.1 403 /,
   ],
+  ['no Host', 'GET /process HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
+  ['an expectation', request('POST /process', '{}', [JSON_TYPE, 'Expect: miracles']), /^HTTP\/1\.1 417 /],
+  ['a tunnel', request('CONNECT localhost:22'), /^HTTP\/1\.1 501 /],
   ['a method that is none', request('BREW /process'), /^HTTP\/1\.1 400 /],
   ['a method that is not offered', request('PATCH /process'), /^HTTP\/1\.1 405 /],
 ];
@@ -101,11 +104,17 @@ describe('the server', () => {
   });
 
   it('is not held up by many clients that never finish their request', async () => {
-    const idle = Array.from({ length: 200 }, () => {
-      const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
-      socket.write('GET /process HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
-      return socket;
-    });
+    const idle = Array.from({ length: 200 }, () => connect(server.port, '127.0.0.1').on('error', () => undefined));
+    for (const socket of idle) {
+      await new Promise<void>((resolve) => {
+        if (socket.connecting) socket.once('connect', () => resolve());
+        else resolve();
+      });
+      const sent = new Promise((resolve) => {
+        socket.write('GET /process HTTP/1.1\r\nHost: localhost\r\nX-Slow: ', resolve);
+      });
+      await sent;
+    }
     const run = await startRun(server, { task: 'slow-report', input: { steps: 1, stepMs: 0 } });
     expect(await finished(server, run)).toMatchObject({ status: 'completed' });
     for (const socket of idle) socket.destroy();
