@@ -100,6 +100,7 @@ export class ImportRuns {
     this.#processor = new BatchProcessor({ batchSize, maxConcurrent, clock, random });
     this.#task = this.#importTask();
     this.#core.handleImports(this.#task, (run) => this.#forget(run));
+    void files.sweep(); // the first import may be long in coming
   }
 
   /**

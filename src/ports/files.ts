@@ -60,7 +60,7 @@ export interface FileRange {
 
 /**
  * Where spooled bodies and the files of runs live. Every name is made by the store, so that nothing a caller sends
- * ever becomes part of a path. Every method but `remove` and `close` rejects with `BACKEND` once the store is closed.
+ * ever becomes part of a path. Every method but `remove`, `sweep` and `close` rejects with `BACKEND` once the store is closed.
  */
 export interface FileStore {
   /**
@@ -94,6 +94,11 @@ export interface FileStore {
    * @throws {TaskError} BACKEND when it could not be removed.
    */
   remove(name: string): Promise<void>;
+  /**
+   * Removes what earlier processes have left, killed ones say. The first file does so too: call it where that may be long
+   * after the start. Never rejects: what cannot be removed stays.
+   */
+  sweep(): Promise<void>;
   /** Ends every stream, gives every handle back and removes what does not outlive this store. May be called again. */
   close(): Promise<void>;
 }

@@ -214,6 +214,7 @@ function storeThatAppends(write: (bytes: number) => Promise<void>): FileStore {
     append: () => Promise.resolve(file),
     open: (_name, range) => Promise.resolve(Readable.from([JSON.stringify(range)])),
     remove: () => Promise.resolve(),
+    sweep: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
 }

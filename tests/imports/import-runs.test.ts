@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { fileFolder } from '../../src/backends/files/file-folder.js';
@@ -346,6 +347,14 @@ describe('a cancelled import', () => {
 });
 
 describe('files', () => {
+  it('that killed processes have left are removed before the first import comes', async () => {
+    const left = join(folder, '4194305.1.00000000'); // no pid is as high
+    await mkdir(left);
+    await writeFile(join(left, '0'.repeat(32)), 'x');
+    set();
+    await until(() => readdirSync(folder).length === 0);
+  });
+
   it('the body is removed when the import has completed, and failures stay as long as its record', async () => {
     set({ retention: { maxFinished: 1 } });
     handler = () => {
@@ -383,6 +392,7 @@ describe('where failures can no longer be stored', () => {
       put: (source, options) => files.put(source, options),
       open: (name, range) => files.open(name, range),
       remove: (name) => files.remove(name),
+      sweep: () => files.sweep(),
       close: () => files.close(),
       append: async () => {
         const file = await files.append();

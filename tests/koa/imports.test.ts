@@ -86,6 +86,7 @@ describe('an import on a disk that is full', () => {
       append: (name) => files.append(name),
       open: (name, range) => files.open(name, range),
       remove: (name) => files.remove(name),
+      sweep: () => files.sweep(),
       close: () => files.close(),
     };
     await start({ files: failing });

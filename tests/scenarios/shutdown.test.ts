@@ -115,6 +115,18 @@ describe('SIGTERM', () => {
   });
 });
 
+describe('SIGKILL', () => {
+  it('leaves files behind, which the next server removes when it starts', async () => {
+    const rows = Array.from({ length: 20_000 }, (_, index) => `mug-${index},Mug`);
+    await importProducts(server, ['Handle,Title', ...rows].join('\n'));
+    server.kill('SIGKILL');
+    await server.ended;
+    expect(await files()).not.toEqual([]);
+    await startServer(start, ['--examples'], { cwd: folder });
+    await until(async () => (await readdir(join(folder, 'data/files'))).length === 0);
+  });
+});
+
 describe('SIGINT', () => {
   it('does the same', async () => {
     const run = await startRun(server, { task: 'slow-report', input: { steps: 5, stepMs: 100 } });

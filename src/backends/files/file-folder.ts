@@ -21,7 +21,7 @@ const NAME = /^[0-9a-f]{32}$/;
 
 /**
  * Files in a folder of the file system, for this process only: they are in a folder of their own inside `folder`,
- * which `close` removes. What earlier processes left there (killed, say) is removed when the first file comes.
+ * which `close` removes. What earlier processes left there (killed, say) is removed by `sweep`, or when the first file comes.
  *
  * @throws {TypeError} when `folder` is missing or another option is given.
  */
@@ -41,6 +41,7 @@ class FileFolder implements FileStore {
   readonly #sources = new Set<ByteStream>();
   readonly #opening = new Set<Promise<FileHandle>>();
   #swept: Promise<void> | undefined;
+  #made = false;
   #closing: Promise<void> | undefined;
 
   constructor(folder: string) {
@@ -92,6 +93,10 @@ class FileFolder implements FileStore {
     await filing('The file could not be removed', rm(this.#path(name), { force: true }));
   }
 
+  sweep(): Promise<void> {
+    return (this.#swept ??= removeDeadFolders(this.#parent).catch(ignore));
+  }
+
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
@@ -101,7 +106,7 @@ class FileFolder implements FileStore {
     const writers = [...this.#writers].map((writer) => writer.close());
     const readers = [...this.#readers].map((reader) => destroyed(reader));
     await Promise.allSettled([...writers, ...readers, ...this.#opening]);
-    if (this.#swept === undefined) return; // there is no folder
+    if (!this.#made) return;
     await filing('The folder for files could not be removed', rm(this.#own, { recursive: true, force: true }));
   }
 
@@ -146,8 +151,8 @@ class FileFolder implements FileStore {
   /** At each new file, because something that tidies temporary folders may have taken an empty one away. */
   async #makeFolder(): Promise<void> {
     await mkdir(this.#own, { recursive: true, mode: 0o700 });
-    this.#swept ??= removeDeadFolders(this.#parent).catch(ignore);
-    await this.#swept;
+    this.#made = true;
+    await this.sweep();
   }
 
   #isClosed(): boolean {

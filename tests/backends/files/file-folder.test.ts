@@ -71,6 +71,18 @@ describe('a folder of files', () => {
     expect(await text(await files.open(name))).toBe('y');
   });
 
+  test('is swept of what killed processes have left, before its first file and without being made', async () => {
+    await files.sweep();
+    expect(await readdir(parent)).toEqual([]);
+    const left = join(folder, '4194305.1.00000000'); // no pid is as high
+    await mkdir(left, { recursive: true });
+    await writeFile(join(left, UNKNOWN), 'x');
+    const next = fileFolder({ folder });
+    await next.sweep();
+    expect(await readdir(folder)).toEqual([]);
+    await next.close();
+  });
+
   describe('names', () => {
     test.each(['', '../x', '/etc/passwd', 'a/b', '..', `${UNKNOWN}/..`, `${UNKNOWN}\n`, UNKNOWN.toUpperCase() + 'A'])(
       'that no store makes are refused: %j',
