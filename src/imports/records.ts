@@ -1,7 +1,6 @@
 import { isUint8Array } from 'node:util/types';
+import { Breather } from '../batch/breather.js';
 import type { ByteStream } from '../ports/files.js';
-import { nextTurn, TURN_MS } from '../timing/next-turn.js';
-import { systemClock } from '../timing/system-clock.js';
 import { CsvReader } from './csv-records.js';
 import type { Frame, RecordReader } from './frame.js';
 import type { ImportFormat, ImportRecord } from './import-record.js';
@@ -59,11 +58,11 @@ async function* recordsOf(
   source: ByteStream,
   reader: RecordReader,
 ): AsyncGenerator<ImportRecord, undefined, undefined> {
-  const turn = new Turn();
+  const breather = new Breather();
   let index = 0;
   for await (const frames of framesOf(source, reader)) {
     for (let at = 0; at < frames.length; at += BATCH_RECORDS) {
-      if (turn.isOver()) await turn.next();
+      if (breather.due()) await breather.rest();
       for (const record of reader.read(frames.slice(at, at + BATCH_RECORDS), index + at)) yield record;
     }
     index += frames.length;
@@ -81,7 +80,7 @@ async function* framesOf(source: ByteStream, reader: RecordReader): AsyncGenerat
 
 /** The bytes of the source without a byte order mark, in small pieces. */
 async function* piecesOf(source: ByteStream): AsyncGenerator<Buffer, undefined, undefined> {
-  const turn = new Turn();
+  const breather = new Breather();
   let head: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of source) {
     let bytes = bufferOf(chunk);
@@ -92,7 +91,7 @@ async function* piecesOf(source: ByteStream): AsyncGenerator<Buffer, undefined, 
       head = undefined;
     }
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      if (turn.isOver()) await turn.next();
+      if (breather.due()) await breather.rest();
       yield bytes.subarray(at, at + PIECE_BYTES);
     }
   }
@@ -109,18 +108,4 @@ function bufferOf(chunk: unknown): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk;
   if (isUint8Array(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   throw new TypeError('Records are read from a stream of bytes');
-}
-
-/** Sees to it that a source which is always ready does not keep everything else in the process waiting. */
-class Turn {
-  #begunAt = systemClock.monotonic();
-
-  isOver(): boolean {
-    return systemClock.monotonic() - this.#begunAt > TURN_MS;
-  }
-
-  async next(): Promise<void> {
-    await new Promise<void>(nextTurn);
-    this.#begunAt = systemClock.monotonic();
-  }
 }
