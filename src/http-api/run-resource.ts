@@ -1,15 +1,10 @@
 import type { JsonValue } from '../task/json-value.js';
-import type { ErrorCode } from '../task/errors.js';
-import type { Progress, RunError, RunKind } from '../task/run.js';
-import type { RunStatus } from '../task/status.js';
+import type { Run, RunError } from '../task/run.js';
 
 /** Why an attempt failed, on the wire. */
-export interface RunErrorResource {
-  readonly code: ErrorCode;
+export interface RunErrorResource extends Pick<RunError, 'code' | 'attempt'> {
   /** Shown where it was written for callers, or the server exposes errors; otherwise "The handler failed". */
   readonly message: string;
-  /** The attempt that failed, counted from 1; 0 where the run failed while it waited. */
-  readonly attempt: number;
 }
 
 /** A failed attempt and when it failed, ISO 8601. */
@@ -17,30 +12,33 @@ export interface RunFailureResource extends RunErrorResource {
   readonly at: string;
 }
 
-/** A run on the wire. Instants are ISO 8601 in UTC, null where the thing has not happened. Inputs are never in it. */
-export interface RunResource {
-  readonly id: string;
-  readonly kind: RunKind;
-  readonly task: string | null;
-  readonly queue: string;
-  readonly status: RunStatus;
-  readonly progress: Progress | null;
-  readonly attempt: number;
-  readonly maxAttempts: number;
-  readonly priority: number;
-  readonly tags: readonly string[];
-  readonly parentId: string | null;
-  readonly redriveOf: string | null;
+type OnTheWire<Instant> = Instant extends null ? null : string;
+
+/** What of a run goes over the wire as it is. */
+type PlainMember =
+  | 'id'
+  | 'kind'
+  | 'task'
+  | 'queue'
+  | 'status'
+  | 'progress'
+  | 'attempt'
+  | 'maxAttempts'
+  | 'priority'
+  | 'tags'
+  | 'parentId'
+  | 'redriveOf'
+  | 'cancelReason'
+  | 'abandoned';
+
+/** What of a run goes over the wire as ISO 8601, in UTC; null where the thing has not happened. */
+type InstantMember = 'createdAt' | 'dueAt' | 'startedAt' | 'updatedAt' | 'finishedAt' | 'cancelRequestedAt';
+
+/** A run on the wire. Inputs are never in it. */
+export interface RunResource
+  extends Pick<Run, PlainMember>, Readonly<{ [Member in InstantMember]: OnTheWire<Run[Member]> }> {
   /** Only there once the failed run was redriven. */
   readonly redrivenBy?: string;
-  readonly createdAt: string;
-  readonly dueAt: string | null;
-  readonly startedAt: string | null;
-  readonly updatedAt: string;
-  readonly finishedAt: string | null;
-  readonly cancelRequestedAt: string | null;
-  readonly cancelReason: string | null;
-  readonly abandoned: boolean;
   /** Null in lists, before the end, and where JSON cannot express it. */
   readonly result: JsonValue;
   readonly error: RunErrorResource | null;

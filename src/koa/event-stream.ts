@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../ports/clock.js';
 import { PING_FRAME, RETRY_FRAME, toFrame } from './event-frame.js';
 import type { EventFeed, FeedSnapshot } from './event-feed.js';
 import type { JournalEntry, JournalReader } from './event-journal.js';
+import { CACHE_CONTROL } from './run-answer.js';
 
 const PING_MS = 15_000;
 /** A client that has read nothing for so many pings is cut off; it may come back with its Last-Event-ID. */
@@ -13,7 +14,7 @@ const LINGER_MS = 10_000;
 
 const HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
-  'Cache-Control': 'private, no-cache, no-transform',
+  'Cache-Control': `${CACHE_CONTROL}, no-transform`,
   // Else nginx would hold events back.
   'X-Accel-Buffering': 'no',
 } as const;

@@ -6,10 +6,10 @@ import type { ImportRuns } from '../imports/import-runs.js';
 import { TaskError } from '../task/errors.js';
 import { tooLarge } from './problem.js';
 import { isUtf8Charset } from './request-body.js';
-import { badRequest, RequestError, runNotFound } from './request-error.js';
+import { badRequest, RequestError } from './request-error.js';
 import { readIdempotencyKey, readPathName, refuseQuery } from './request-values.js';
 import type { RouteParts } from './route-parts.js';
-import { basePath, sendRun } from './run-answer.js';
+import { CACHE_CONTROL, sendStarted } from './run-answer.js';
 import { findRun } from './run-routes.js';
 
 /** What feeds the records of a file to a task, and keeps those that failed: what `importRuns` makes. */
@@ -23,11 +23,8 @@ const FORMATS: ReadonlyMap<string, ImportFormat> = new Map([
 ]);
 
 /** `POST /process/{task}/import`: feeds the records of the body to a task, as one run. */
-export async function startImport(
-  ctx: Context,
-  { manager, clock, exposeErrors }: RouteParts,
-  imports: ImportService,
-): Promise<void> {
+export async function startImport(ctx: Context, parts: RouteParts, imports: ImportService): Promise<void> {
+  const { manager } = parts;
   refuseQuery(ctx);
   const task = readPathName(ctx, 'task');
   const format = readFormat(ctx);
@@ -42,12 +39,7 @@ export async function startImport(
     expectedBytes,
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   });
-  const run = await handle.snapshot();
-  if (run === undefined) throw runNotFound();
-  const base = basePath(ctx, 2);
-  ctx.res.setHeader('Location', `${base}/${run.id}`);
-  if (handle.replayed) ctx.set('Idempotency-Replayed', 'true');
-  sendRun(ctx, 202, { run, clock, view: { base, exposeErrors, withResult: true } });
+  await sendStarted(ctx, handle, { parts, segments: 2 });
 }
 
 /** `GET /process/{id}/failures`: one line of JSON for each item that failed. */
@@ -62,7 +54,7 @@ export async function sendFailures(
   const failures = (await imports.failures(run.id, { exposeErrors })) ?? Readable.from([]);
   ctx.respond = false; // Koa would report every client that leaves as an error
   ctx.status = 200;
-  ctx.set({ 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': 'private, no-cache' });
+  ctx.set({ 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': CACHE_CONTROL });
   if (ctx.method === 'HEAD') {
     failures.destroy();
     ctx.res.end();

@@ -9,7 +9,7 @@ import { sendEventHeaders, sendEvents } from './event-stream.js';
 import { badRequest } from './request-error.js';
 import { readPathName, readQuery, refuseQuery } from './request-values.js';
 import type { RouteParts } from './route-parts.js';
-import { basePath, sendJson } from './run-answer.js';
+import { basePath, CACHE_CONTROL, sendJson } from './run-answer.js';
 import { RunFeed } from './run-feed.js';
 import { findRun } from './run-routes.js';
 
@@ -36,7 +36,7 @@ export async function watchRun(ctx: Context, { manager, clock, exposeErrors, wat
   const id = readPathName(ctx, 'id');
   const run = await findRun(manager, id);
   if (hasSeenDone(ctx.get('Last-Event-ID'), run)) {
-    ctx.set('Cache-Control', 'private, no-cache');
+    ctx.set('Cache-Control', CACHE_CONTROL);
     ctx.status = 204; // it has seen `done`: a browser stops coming back
   } else if (ctx.method === 'HEAD') {
     sendEventHeaders(ctx);

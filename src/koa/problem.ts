@@ -6,6 +6,7 @@ import { FileTooLargeError } from '../ports/files.js';
 import { isTaskError, type ErrorCode, type TaskError } from '../task/errors.js';
 import { MAX_ISSUES, plainPointer, type InputIssue } from '../task/standard-schema.js';
 import { RequestError } from './request-error.js';
+import { CACHE_CONTROL } from './run-answer.js';
 
 /** Seconds after which a refused request may be worth another try. */
 const RETRY_AFTER = '1';
@@ -43,7 +44,7 @@ function writeProblem(ctx: Context, { status, code, message, options }: RequestE
   };
   ctx.status = status;
   if (options.headers) ctx.set(options.headers);
-  ctx.set('Cache-Control', 'private, no-cache');
+  ctx.set('Cache-Control', CACHE_CONTROL);
   ctx.set('Content-Type', PROBLEM_TYPE);
   ctx.body = JSON.stringify(problem);
 }

@@ -1,8 +1,14 @@
 import type { Context } from 'koa';
 import { writeRun, type RunView } from '../http-api/run-json.js';
+import type { RunHandle } from '../manager/run-handle.js';
 import type { Clock } from '../ports/clock.js';
 import type { Run } from '../task/run.js';
 import { isFinal } from '../task/status.js';
+import { runNotFound } from './request-error.js';
+import type { RouteParts } from './route-parts.js';
+
+/** Of every answer about runs: for this caller only, and never from a cache unasked. */
+export const CACHE_CONTROL = 'private, no-cache';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 /** The longest pause that is advised between two looks at a run, in seconds. */
@@ -41,17 +47,44 @@ export interface RunAnswer {
   readonly clock: Clock;
 }
 
+/** How {@link sendStarted} answers. */
+export interface StartedAnswer {
+  readonly parts: Pick<RouteParts, 'clock' | 'exposeErrors'>;
+  /** How many segments the request's path has after the one of all runs. */
+  readonly segments: number;
+  /** Whether the end was waited for: then a run that has ended is no longer just accepted. */
+  readonly waited?: boolean;
+}
+
+/** Answers with a run that was started, where it is, and whether a request before this one has started it. */
+export async function sendStarted(
+  ctx: Context,
+  handle: RunHandle<unknown>,
+  { parts: { clock, exposeErrors }, segments, waited = false }: StartedAnswer,
+): Promise<void> {
+  const run = await handle.snapshot();
+  if (run === undefined) throw runNotFound();
+  const base = basePath(ctx, segments);
+  ctx.res.setHeader('Location', `${base}/${run.id}`);
+  if (handle.replayed) ctx.set('Idempotency-Replayed', 'true');
+  sendRun(ctx, waited && isFinal(run.status) ? 200 : 202, {
+    run,
+    clock,
+    view: { base, exposeErrors, withResult: true },
+  });
+}
+
 /** Answers with a run; while it has not ended, with the time after which another look is worth it. */
 export function sendRun(ctx: Context, status: number, { run, view, clock }: RunAnswer): void {
   sendJson(ctx, status, writeRun(run, view));
   if (!isFinal(run.status)) ctx.res.setHeader('Retry-After', pauseFor(run, clock));
 }
 
-/** Answers with JSON about runs: for this caller only, and never from a cache unasked. */
+/** Answers with JSON about runs. */
 export function sendJson(ctx: Context, status: number, json: string): void {
   ctx.status = status;
   ctx.res.setHeader('Content-Type', JSON_TYPE);
-  ctx.res.setHeader('Cache-Control', 'private, no-cache');
+  ctx.res.setHeader('Cache-Control', CACHE_CONTROL);
   ctx.body = json;
 }
 

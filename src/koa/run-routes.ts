@@ -8,7 +8,7 @@ import { checkContentType } from './request-body.js';
 import { badRequest, RequestError, runNotFound } from './request-error.js';
 import { readPathName, readQuery, refuseQuery } from './request-values.js';
 import type { RouteParts } from './route-parts.js';
-import { basePath, etagOf, matches, sendJson, sendRun } from './run-answer.js';
+import { basePath, CACHE_CONTROL, etagOf, matches, sendJson, sendRun, sendStarted } from './run-answer.js';
 import { waitForEvent } from './wait.js';
 
 /** `GET /process/{id}`: the run, or 304; with `Prefer: wait=N` once it has ended, or has changed. */
@@ -25,7 +25,7 @@ export async function getRun(ctx: Context, { manager, clock, exposeErrors }: Rou
   const etag = etagOf(run);
   ctx.res.setHeader('ETag', etag);
   if (matches(known, etag)) {
-    ctx.set('Cache-Control', 'private, no-cache');
+    ctx.set('Cache-Control', CACHE_CONTROL);
     ctx.status = 304;
   } else {
     sendRun(ctx, 200, { run, clock, view: { base: basePath(ctx, 1), exposeErrors, withResult: true } });
@@ -92,16 +92,12 @@ export async function cancelRun(ctx: Context, { manager, clock, exposeErrors }: 
 }
 
 /** `POST /process/{id}/redrive`: starts a failed run anew, as another run. */
-export async function redriveRun(ctx: Context, { manager, clock, exposeErrors }: RouteParts): Promise<void> {
+export async function redriveRun(ctx: Context, parts: RouteParts): Promise<void> {
   refuseQuery(ctx);
   const type = ctx.get('Content-Type');
   if (type !== '') checkContentType(type); // it takes no body; a form of another site must not get through
-  const handle = await manager.redrive(readPathName(ctx, 'id'));
-  const run = await handle.snapshot();
-  if (run === undefined) throw runNotFound();
-  const base = basePath(ctx, 2);
-  ctx.res.setHeader('Location', `${base}/${run.id}`);
-  sendRun(ctx, 202, { run, clock, view: { base, exposeErrors, withResult: true } });
+  const handle = await parts.manager.redrive(readPathName(ctx, 'id'));
+  await sendStarted(ctx, handle, { parts, segments: 2 });
 }
 
 /** @throws {RequestError} 404 when there is no such run. */

@@ -1,16 +1,16 @@
 import type { Context } from 'koa';
 import { parseStartRequest, type StartRequest } from '../http-api/start-request.js';
-import { isFinal } from '../task/status.js';
 import { parsePreferWait } from './prefer.js';
 import { readJsonBody } from './request-body.js';
-import { RequestError, runNotFound } from './request-error.js';
+import { RequestError } from './request-error.js';
 import { readIdempotencyKey, refuseQuery } from './request-values.js';
 import type { RouteParts } from './route-parts.js';
-import { basePath, sendRun } from './run-answer.js';
+import { sendStarted } from './run-answer.js';
 import { waitForEvent } from './wait.js';
 
 /** `POST /process`: starts a run of a task; with `Prefer: wait=N` waits for its end. */
-export async function startRun(ctx: Context, { manager, clock, exposeErrors }: RouteParts): Promise<void> {
+export async function startRun(ctx: Context, parts: RouteParts): Promise<void> {
+  const { manager, clock } = parts;
   refuseQuery(ctx);
   const idempotencyKey = readIdempotencyKey(ctx);
   const { task, input, ...options } = checkStart(await readJsonBody(ctx));
@@ -24,13 +24,7 @@ export async function startRun(ctx: Context, { manager, clock, exposeErrors }: R
     await waitForEvent(ctx, { seconds, clock, subscribe: (wait) => handle.events(wait) });
     ctx.set('Preference-Applied', `wait=${seconds}`);
   }
-  const run = await handle.snapshot();
-  if (run === undefined) throw runNotFound();
-  const base = basePath(ctx, 0);
-  ctx.res.setHeader('Location', `${base}/${run.id}`);
-  if (handle.replayed) ctx.set('Idempotency-Replayed', 'true');
-  const finished = seconds !== undefined && isFinal(run.status);
-  sendRun(ctx, finished ? 200 : 202, { run, clock, view: { base, exposeErrors, withResult: true } });
+  await sendStarted(ctx, handle, { parts, segments: 0, waited: seconds !== undefined });
 }
 
 function checkStart(body: unknown): StartRequest {
