@@ -37,7 +37,6 @@ export abstract class Attempt implements ContextSource {
   #timeLimit: TimeLimitError | undefined;
   #interrupted = false;
   #ended = false;
-  #endWatcher: (() => void) | undefined;
   #deadlineAt: number | null = null;
 
   constructor(task: ResolvedTask, tools: AttemptTools) {
@@ -62,12 +61,6 @@ export abstract class Attempt implements ContextSource {
   /** Whether the attempt is over, for everybody but perhaps its handler. */
   get ended(): boolean {
     return this.#ended;
-  }
-
-  /** Calls back when the attempt is over and that is recorded, at once where it is. For one caller at a time. */
-  whenEnded(callback: () => void): void {
-    if (this.#ended) callback();
-    else this.#endWatcher = callback;
   }
 
   /** What the handler is to see: a `CancelledError`, and `graceMs` later the end. */
@@ -155,7 +148,6 @@ export abstract class Attempt implements ContextSource {
       return;
     }
     this.onReturned(value);
-    this.#endWatcher?.();
   }
 
   #threw(error: unknown): void {
@@ -164,7 +156,6 @@ export abstract class Attempt implements ContextSource {
       return;
     }
     this.onThrew(this.#whyItFailed(error), this.#interrupted && this.#timeLimit === undefined);
-    this.#endWatcher?.();
   }
 
   /** A handler that throws after its time limit has failed because of the limit, whatever it throws. */
@@ -177,7 +168,6 @@ export abstract class Attempt implements ContextSource {
   #force(end: ForcedEnd): void {
     if (!this.#end()) return;
     this.onForced(end, this.#timeLimit);
-    this.#endWatcher?.();
   }
 
   /** @returns false where the attempt is over already. */

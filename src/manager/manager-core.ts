@@ -6,6 +6,7 @@ import type { CancelRequest, Run, RunKind } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
 import { TimerQueue } from '../timing/timer-queue.js';
+import { AdHocFunctions } from './ad-hoc-functions.js';
 import { AtWork } from './at-work.js';
 import { EventHub } from './event-hub.js';
 import { callItem, type ItemCall, type ItemEnd } from './item-attempt.js';
@@ -21,8 +22,8 @@ import { cancelRequest, type Start } from './start-request.js';
 import { TaskRegistry } from './task-registry.js';
 import { unknownTask } from './unknown-task.js';
 
-/** How many imports are read at once: each holds a file open. */
-const MAX_IMPORTS = 100;
+/** What a manager leaves that never had anything. */
+const NOTHING: CloseReport = Object.freeze({ completed: 0, interrupted: 0, waiting: 0, abandoned: 0 });
 
 /** Told when the record of an ended run is removed. */
 export type ForgottenListener = (run: StoredRun) => void;
@@ -31,6 +32,7 @@ export type ForgottenListener = (run: StoredRun) => void;
 export class ManagerCore implements HandleSource {
   readonly options: ResolvedOptions;
   readonly registry = new TaskRegistry();
+  readonly functions = new AdHocFunctions();
   readonly backend: Backend = memoryBackend();
   readonly #tools: RunAttemptTools;
   readonly #starter: RunStarter;
@@ -41,7 +43,6 @@ export class ManagerCore implements HandleSource {
   #closing: Promise<CloseReport> | undefined;
   readonly #closed: (() => void)[] = [];
   #importTask: ResolvedTask | undefined;
-  #imports = 0;
 
   constructor(options: ResolvedOptions) {
     const { clock, concurrency, graceMs, logger, random } = options;
@@ -88,15 +89,22 @@ export class ManagerCore implements HandleSource {
       cancelledLate: () => this.cancelledLate(),
     };
     const opened = this.backend.open({ clock, logger, queueLimit, retention, observer });
-    if (opened instanceof Promise) {
-      return opened.then(() => {
-        this.#work();
-      });
+    if (!(opened instanceof Promise)) {
+      this.#work();
+      return;
     }
-    this.#work();
+    return opened.then(
+      () => this.#work(),
+      (error: unknown) => {
+        this.#opened = undefined; // whatever was in the way may be gone the next time
+        throw error;
+      },
+    );
   }
 
   #work(): void {
+    // Closed while it was being opened: nothing begins any more.
+    if (this.#closing !== undefined) return;
     this.#worker = this.backend.work({
       freeSlots: (kind, task) => this.#freeSlots(kind, task),
       take: (run, lease) => this.#take(run, lease),
@@ -159,20 +167,27 @@ export class ManagerCore implements HandleSource {
   }
 
   async #close(graceMs: number): Promise<CloseReport> {
-    await this.open();
-    const { clock } = this.options;
     const { backend, atWork, timers, slots } = this.#tools;
-    const worker = this.#worker;
-    const report =
-      worker === undefined
-        ? { completed: 0, interrupted: 0, waiting: 0, abandoned: 0 }
-        : await shutDown({ backend, worker, clock, atWork, slots }, graceMs);
+    const opened = await this.#hasOpened();
+    const { clock } = this.options;
+    const report = opened ? await shutDown({ backend, clock, atWork, slots }, graceMs) : NOTHING;
     this.#hub.end();
     timers.clear();
     slots.close();
-    await backend.close();
+    if (opened) await backend.close();
     for (const callback of this.#closed) callback();
     return report;
+  }
+
+  /** A backend that cannot be opened holds nothing that could be closed. */
+  async #hasOpened(): Promise<boolean> {
+    try {
+      await this.open();
+      return true;
+    } catch (error) {
+      this.options.logger?.error({ err: error }, 'The backend of a manager that closes could not be opened');
+      return false;
+    }
   }
 
   /** Calls back when the manager has closed. */
@@ -180,8 +195,14 @@ export class ManagerCore implements HandleSource {
     this.#closed.push(callback);
   }
 
-  /** Says how the runs of imports are handled; asked once, by the room that reads them. */
+  /**
+   * Says how the runs of imports are handled: once, by the room that reads them.
+   *
+   * @throws {Error} when that was said before: the runs of the ones would be handled by the others.
+   */
   handleImports(task: ResolvedTask, onForgotten: ForgottenListener): void {
+    if (this.#importTask !== undefined)
+      throw new Error('This manager has imports already: call importRuns() once, before its routes are mounted');
     this.#importTask = task;
     this.#forgotten.add(onForgotten);
     this.#worker?.wake();
@@ -193,39 +214,31 @@ export class ManagerCore implements HandleSource {
   }
 
   #freeSlots(kind: RunKind, name: string | null): number {
-    if (kind === 'import') return this.#importTask === undefined ? 0 : MAX_IMPORTS - this.#imports;
+    if (kind === 'import') return this.#importTask === undefined ? 0 : this.#tools.slots.freeForImports;
     if (name === null) return this.#tools.slots.free(null);
     const task = this.registry.find(name);
     return task === undefined ? 0 : this.#tools.slots.free(task);
   }
 
   #take(run: StoredRun, lease: Lease): Holder {
-    if (run.kind === 'import') this.#imports += 1;
     return new RunAttempt(lease, this.#definition(run), this.#tools);
   }
 
   #definition(run: StoredRun): ResolvedTask {
     const { kind, task, id } = run;
     const known =
-      kind === 'import' ? this.#importTask : task === null ? this.registry.findAdHoc(id) : this.registry.find(task);
+      kind === 'import' ? this.#importTask : task === null ? this.functions.find(id) : this.registry.find(task);
     return known ?? unknownTask(run);
   }
 
   #settled(run: StoredRun): void {
-    if (run.kind === 'import') this.#importSettled(run);
-    if (run.task === null) this.registry.removeAdHoc(run.id);
+    if (run.task === null) this.functions.ended(run.id);
     const { hooks, logger } = this.options;
     const task =
       run.kind === 'import' ? this.#importTask : run.task === null ? undefined : this.registry.find(run.task);
     if (run.status === 'failed') logger?.warn({ runId: run.id, task: run.task, err: run.cause }, 'A run failed');
     if (task !== undefined) callHooks(run, task.hooks, logger);
     callHooks(run, hooks, logger);
-  }
-
-  #importSettled(run: StoredRun): void {
-    // One that was cancelled while it waited was never taken.
-    if (run.attempt > 0) this.#imports -= 1;
-    this.#worker?.wake();
   }
 
   #forget(run: StoredRun): void {

@@ -40,6 +40,9 @@ export class RunAttempt extends Attempt implements Holder {
   /** An import's run holds no slot: its items do. */
   readonly #holdsSlot: boolean;
   #meter: ProgressMeter | undefined;
+  #recorded = false;
+  #recordWatcher: (() => void) | undefined;
+  #telling: Promise<void> | undefined;
   placeAtWork = 0;
 
   constructor(lease: Lease, task: ResolvedTask, tools: RunAttemptTools) {
@@ -50,10 +53,27 @@ export class RunAttempt extends Attempt implements Holder {
     this.#holdsSlot = lease.run.kind === 'run';
     tools.atWork.add(this);
     if (this.#holdsSlot) tools.slots.take(this.#slotOwner);
+    else tools.slots.takeImport();
   }
 
   get run(): StoredRun {
     return this.#run;
+  }
+
+  /** Whether the attempt is over and the backend has answered to that. */
+  get recorded(): boolean {
+    return this.#recorded;
+  }
+
+  /** Calls back when the attempt is {@link recorded}, at once where it is. For one caller at a time. */
+  whenRecorded(callback: () => void): void {
+    if (this.#recorded) callback();
+    else this.#recordWatcher = callback;
+  }
+
+  /** Settles when the backend has answered to all that the attempt has reported; undefined where it answers at once. */
+  get telling(): Promise<void> | undefined {
+    return this.#telling;
   }
 
   override get runId(): string {
@@ -112,14 +132,20 @@ export class RunAttempt extends Attempt implements Holder {
       { runId: this.#run.id, task: this.#run.task, attempt: this.#run.attempt },
       `A handler does not stop (${end}); its run goes on without it, its slot stays taken`,
     );
-    void this.#report(this.#outcomeOf(end, error), true);
+    this.#report(this.#outcomeOf(end, error), true);
   }
 
   protected override onLate(): void {
     if (this.#holdsSlot) this.#tools.tally.abandoned -= 1;
     this.#tools.tally.dropped += 1;
-    void this.#catch(() => this.#tools.backend.release(this.#lease));
-    this.#leave();
+    // A release must not overtake the end that it belongs to.
+    const released = this.#telling === undefined ? this.#release() : this.#telling.then(() => this.#release());
+    if (released === undefined) this.#leave();
+    else this.#telling = released.then(() => this.#leave());
+  }
+
+  #release(): Promise<void> | undefined {
+    return this.#catch(() => this.#tools.backend.release(this.#lease));
   }
 
   #outcomeOf(end: ForcedEnd, error: TimeLimitError | undefined): Outcome {
@@ -143,51 +169,67 @@ export class RunAttempt extends Attempt implements Holder {
   }
 
   #settle(outcome: Outcome): void {
-    const reported = this.#report(outcome, false);
-    if (reported instanceof Promise) void reported.then(() => this.#leave());
-    else this.#leave();
+    this.#report(outcome, false);
+    if (this.#telling === undefined) this.#leave();
+    else this.#telling = this.#telling.then(() => this.#leave());
   }
 
   /** The handler is at work no more. */
   #leave(): void {
     this.#tools.atWork.delete(this);
     if (this.#holdsSlot) this.#tools.slots.give(this.#slotOwner);
+    else this.#tools.slots.giveImport();
   }
 
-  #report(outcome: Outcome, held: boolean): void | Promise<void> {
+  #report(outcome: Outcome, held: boolean): void {
     this.#meter?.flush();
+    const answer = this.#settleOnBackend(outcome, held);
+    if (answer === undefined) this.#noteRecorded();
+    else this.#telling = answer.then(() => this.#noteRecorded());
+  }
+
+  #settleOnBackend(outcome: Outcome, held: boolean): Promise<void> | undefined {
     try {
       return this.#told(this.#tools.backend.settle(this.#lease, outcome, held));
     } catch (error) {
-      this.#notRecorded(error);
+      this.#notTold(error);
+      return undefined;
     }
+  }
+
+  #noteRecorded(): void {
+    this.#recorded = true;
+    this.#recordWatcher?.();
   }
 
   /** A backend that fails must not leave the slot taken for ever. */
-  #catch(call: () => unknown): void | Promise<void> {
+  #catch(call: () => unknown): Promise<void> | undefined {
     try {
       return this.#told(call());
     } catch (error) {
-      this.#notRecorded(error);
+      this.#notTold(error);
+      return undefined;
     }
   }
 
-  #told(answer: unknown): void | Promise<void> {
+  /** @returns a promise that never rejects, where the backend answers later. */
+  #told(answer: unknown): Promise<void> | undefined {
     if (answer instanceof Promise) {
       return answer.then(
-        (recorded) => this.#recorded(recorded),
-        (error: unknown) => this.#notRecorded(error),
+        (valid) => this.#countDropped(valid),
+        (error: unknown) => this.#notTold(error),
       );
     }
-    this.#recorded(answer);
+    this.#countDropped(answer);
+    return undefined;
   }
 
-  #notRecorded(error: unknown): void {
+  #notTold(error: unknown): void {
     this.#tools.logger?.error({ runId: this.#run.id, err: error }, 'What an attempt reported could not be recorded');
   }
 
-  #recorded(recorded: unknown): void {
-    if (recorded === false) this.#tools.tally.dropped += 1;
+  #countDropped(valid: unknown): void {
+    if (valid === false) this.#tools.tally.dropped += 1;
   }
 
   get #slotOwner(): ResolvedTask | null {

@@ -1,5 +1,6 @@
 import type { Accepted, MaybePromise } from '../ports/backend.js';
 import { hasCode, TaskError } from '../task/errors.js';
+import type { AdHocFunctions } from './ad-hoc-functions.js';
 import type { StartOptions } from './manager-options.js';
 import { parseInput } from './parse-input.js';
 import type { ResolvedOptions } from './resolve-options.js';
@@ -14,6 +15,7 @@ import { waitUntilFree } from './wait-until-free.js';
 export interface StartSource extends HandleSource {
   readonly options: ResolvedOptions;
   readonly registry: TaskRegistry;
+  readonly functions: AdHocFunctions;
   open(): MaybePromise<void>;
   refuseIfClosing(): void;
 }
@@ -57,14 +59,16 @@ export class RunStarter {
 
   #accept(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
     this.#source.refuseIfClosing();
-    const accepted = this.#source.backend.accept(request.run, request.ifActive);
-    return accepted instanceof Promise
-      ? accepted.then((each) => this.#accepted(start, each))
-      : this.#accepted(start, accepted);
+    const { backend, functions } = this.#source;
+    const { run, ifActive } = request;
+    const accepted =
+      start.name === null
+        ? functions.start(run.id, start.task, () => backend.accept(run, ifActive))
+        : backend.accept(run, ifActive);
+    return accepted instanceof Promise ? accepted.then((each) => this.#handle(each)) : this.#handle(accepted);
   }
 
-  #accepted(start: Start, accepted: Accepted): RunHandle<unknown> {
-    if (start.name === null && !accepted.replayed) this.#source.registry.addAdHoc(accepted.run.id, start.task);
+  #handle(accepted: Accepted): RunHandle<unknown> {
     return new RunHandle(this.#source, accepted.run.id, accepted);
   }
 
@@ -111,6 +115,6 @@ export class RunStarter {
     };
     const { priority, tags, owner } = failed;
     const { run } = startRequest(start, { priority, tags, ...(owner !== null && { owner }) }, this.#ids);
-    return this.#accepted(start, await this.#source.backend.redrive(failed, run));
+    return this.#handle(await this.#source.backend.redrive(failed, run));
   }
 }

@@ -1,16 +1,17 @@
-import type { Backend, Worker } from '../ports/backend.js';
+import type { Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
-import { isFinal } from '../task/status.js';
+import { isFinal, isWaiting } from '../task/status.js';
 import type { CloseReport } from './manager-options.js';
 import type { RunAttempt } from './run-attempt.js';
 
 /** How long aborted handlers have to tidy up before they are left behind. */
 const TIDY_UP_MS = 250;
+/** How long the backend has to record what was reported to it last. */
+const RECORD_MS = 500;
 
 /** What a shutdown works with. */
 export interface ShutdownParts {
   readonly backend: Backend;
-  readonly worker: Worker;
   readonly clock: Clock;
   readonly atWork: Iterable<RunAttempt>;
   /** How many handlers hold a slot, those of import items too. */
@@ -18,43 +19,58 @@ export interface ShutdownParts {
 }
 
 /**
- * Stops in steps: nothing new begins; what runs may finish within `graceMs`; then it is told to stop and has 250 ms to
- * tidy up; what is still at work then is left behind.
+ * Stops in steps, once no run is delivered any more: what runs may finish within `graceMs`; then it is told to stop and
+ * has 250 ms to tidy up; what is still at work then is left behind.
  */
-export async function shutDown(
-  { backend, worker, clock, atWork, slots }: ShutdownParts,
-  graceMs: number,
-): Promise<CloseReport> {
-  worker.stop();
-  const running = [...atWork].filter((attempt) => !attempt.ended);
+export async function shutDown(parts: ShutdownParts, graceMs: number): Promise<CloseReport> {
+  const { backend, clock, atWork, slots } = parts;
+  const running = [...atWork].filter((attempt) => !attempt.recorded);
   let waiting = await backend.retire();
-  await allEnded(running, graceMs, clock);
+  await allRecorded(running, graceMs, clock);
 
   const late = running.filter((attempt) => !attempt.ended);
   for (const attempt of late) attempt.interrupt();
-  await allEnded(late, TIDY_UP_MS, clock);
+  await allRecorded(late, TIDY_UP_MS, clock);
   for (const attempt of late) attempt.abandon();
+  await allTold([...atWork], clock);
 
   const interrupted = new Set(late.filter(({ run }) => run.status !== 'completed'));
-  const completed = running.filter((attempt) => isFinal(attempt.run.status) && !interrupted.has(attempt)).length;
-  // Attempts that failed in the meantime have left runs that wait for another one; they count here and nowhere else.
-  waiting += await backend.retire();
+  const others = running.filter((attempt) => !interrupted.has(attempt));
+  const completed = others.filter(({ run }) => isFinal(run.status)).length;
+  // Attempts that failed in the meantime have left runs that wait for another one. The backend counts them too, but
+  // where runs are kept it counts again all those that had waited before.
+  waiting += others.filter(({ run }) => isWaiting(run.status)).length;
+  await backend.retire();
   return { completed, interrupted: interrupted.size, waiting, abandoned: slots.atWork };
 }
 
-/** Waits until every one of these attempts has ended, at most `timeoutMs`. */
-async function allEnded(attempts: readonly RunAttempt[], timeoutMs: number, clock: Clock): Promise<void> {
+/** Waits until the end of every one of these attempts is recorded, at most `timeoutMs`. */
+async function allRecorded(attempts: readonly RunAttempt[], timeoutMs: number, clock: Clock): Promise<void> {
   if (attempts.length === 0) return;
-  await new Promise<void>((resolve) => {
+  await within(timeoutMs, clock, (done) => {
     let open = attempts.length;
-    const timer = clock.after(timeoutMs, resolve);
     for (const attempt of attempts) {
-      attempt.whenEnded(() => {
+      attempt.whenRecorded(() => {
         open -= 1;
-        if (open > 0) return;
-        timer.cancel();
-        resolve();
+        if (open === 0) done();
       });
     }
+  });
+}
+
+/** Waits until the backend has answered to all that these attempts have reported; it may never do so. */
+async function allTold(attempts: readonly RunAttempt[], clock: Clock): Promise<void> {
+  const telling = attempts.flatMap((attempt) => attempt.telling ?? []);
+  if (telling.length === 0) return;
+  await within(RECORD_MS, clock, (done) => void Promise.all(telling).then(done));
+}
+
+function within(timeoutMs: number, clock: Clock, begin: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.after(timeoutMs, resolve);
+    begin(() => {
+      timer.cancel();
+      resolve();
+    });
   });
 }

@@ -4,6 +4,9 @@ import { nextTurn } from '../timing/next-turn.js';
 import { unlessAborted } from '../timing/on-abort.js';
 import { RateWindow } from './rate-window.js';
 
+/** How many imports are read at once: each holds a file open. */
+const MAX_IMPORTS = 100;
+
 /** Whose limits count: a task's; ad-hoc functions (null) have none of their own. */
 export type SlotOwner = ResolvedTask | null;
 
@@ -38,6 +41,7 @@ export class Slots {
   #last: { readonly task: SlotOwner; readonly slots: TaskSlots } | undefined;
   readonly #waiters: Waiter[] = [];
   #atWork = 0;
+  #imports = 0;
   #rateTimer: Timer | undefined;
   #rateWakeAt = Infinity;
 
@@ -76,6 +80,21 @@ export class Slots {
     slots.atWork -= 1;
     this.#atWork -= 1;
     if (this.#waiters.length > 0) this.#handOut(slots);
+    this.#wake();
+  }
+
+  /** How many more imports may begin now: they hold no slot, their items do. */
+  get freeForImports(): number {
+    return MAX_IMPORTS - this.#imports;
+  }
+
+  takeImport(): void {
+    this.#imports += 1;
+  }
+
+  /** The import reads its file no more. */
+  giveImport(): void {
+    this.#imports -= 1;
     this.#wake();
   }
 

@@ -3,6 +3,7 @@ import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import type { AnyTask, Task } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
+import { adHocTask } from './ad-hoc-functions.js';
 import { listFilter } from './list-filter.js';
 import { ManagerCore } from './manager-core.js';
 import { countRuns } from './manager-counts.js';
@@ -19,7 +20,6 @@ import { Queues } from './queues.js';
 import { resolveOptions } from './resolve-options.js';
 import type { RunHandle } from './run-handle.js';
 import { checkAdHocOptions } from './start-request.js';
-import { adHocTask } from './task-registry.js';
 
 /** What `start` takes after a task: its input, which may be left out where the schema lets it be, and options. */
 export type StartArguments<Input> = undefined extends Input
