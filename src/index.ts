@@ -11,6 +11,8 @@ export type {
   Outcome,
   SucceededOutcome,
 } from './batch/outcome.js';
+export { memoryBackend as memory } from './backends/memory/memory-backend.js';
+export type { MemoryOptions } from './backends/memory/memory-backend.js';
 export { TaskManager, taskManager } from './manager/task-manager.js';
 export type { EventsOptions, StartArguments } from './manager/task-manager.js';
 export type { RunHandle, WaitSignal } from './manager/run-handle.js';
@@ -48,6 +50,7 @@ export { FINAL_STATUSES, isFinal, RUN_STATUSES } from './task/status.js';
 export type { FinalStatus, LiveStatus, RunStatus } from './task/status.js';
 export type { InputIssue, SchemaIssue, SchemaResult, StandardSchema } from './task/standard-schema.js';
 export type { RetryPolicy } from './task/retry-policy.js';
+export type { Backend } from './ports/backend.js';
 export type { Clock, Timer } from './ports/clock.js';
 export type { Logger } from './ports/logger.js';
 export { retry } from './timing/retry.js';

@@ -1,4 +1,3 @@
-import { memoryBackend } from '../backends/memory/memory-backend.js';
 import { inlineExecutor } from '../executors/inline/inline-executor.js';
 import type { Backend, Holder, Lease, MaybePromise, StoredRun, Worker } from '../ports/backend.js';
 import { TaskError } from '../task/errors.js';
@@ -33,7 +32,7 @@ export class ManagerCore implements HandleSource {
   readonly options: ResolvedOptions;
   readonly registry = new TaskRegistry();
   readonly functions = new AdHocFunctions();
-  readonly backend: Backend = memoryBackend();
+  readonly backend: Backend;
   readonly #tools: RunAttemptTools;
   readonly #starter: RunStarter;
   readonly #hub: EventHub;
@@ -47,6 +46,7 @@ export class ManagerCore implements HandleSource {
   constructor(options: ResolvedOptions) {
     const { clock, concurrency, graceMs, logger, random } = options;
     this.options = options;
+    this.backend = options.backend;
     for (const task of options.tasks) this.registry.register(task);
     this.#starter = new RunStarter(this);
     this.#hub = new EventHub({ clock, backend: this.backend, open: () => this.open() });

@@ -1,3 +1,4 @@
+import type { Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 import type { RetryPolicy } from '../task/retry-policy.js';
@@ -35,6 +36,8 @@ export interface RetentionOptions {
 export interface ManagerOptions extends RunHooks {
   /** The tasks that can be started by name. `start(task, …)` registers its task by itself. */
   readonly tasks?: readonly AnyTask[];
+  /** Where runs live: one for each manager. `memory()` unless given. */
+  readonly backend?: Backend;
   /** How many handlers are at work at once, over all tasks: at least 1, or `Infinity`. Default 64. */
   readonly concurrency?: number;
   /** How many runs may wait; one more is refused with `QUEUE_FULL`: at least 1, or `Infinity`. Default 100,000. */

@@ -1,7 +1,9 @@
-import type { Retention } from '../ports/backend.js';
+import { memoryBackend } from '../backends/memory/memory-backend.js';
+import type { Backend, Retention } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
 import { checkDuration, checkInteger, checkLimit, checkOptions, show } from '../task/checks.js';
+import { TaskError } from '../task/errors.js';
 import type { AnyTask, RunHooks } from '../task/task.js';
 import { systemClock } from '../timing/system-clock.js';
 import type { ManagerOptions, RetentionOptions } from './manager-options.js';
@@ -10,6 +12,7 @@ import { safeLogger } from './safe-logger.js';
 /** {@link ManagerOptions} that were checked, with every default filled in. */
 export interface ResolvedOptions {
   readonly tasks: readonly AnyTask[];
+  readonly backend: Backend;
   readonly concurrency: number;
   readonly queueLimit: number;
   readonly graceMs: number;
@@ -31,6 +34,7 @@ const DEFAULT_RETENTION: Retention = {
 };
 const KNOWN = [
   'tasks',
+  'backend',
   'concurrency',
   'queueLimit',
   'graceMs',
@@ -42,6 +46,25 @@ const KNOWN = [
   'onFailed',
 ];
 
+/** Enough of them to know one by. */
+const BACKEND_METHODS = ['open', 'accept', 'find', 'work', 'settle', 'close'];
+
+/** The backends that serve a manager, or did. */
+const taken = new WeakSet<Backend>();
+
+/**
+ * Takes the backend of these options, if any, for one manager.
+ *
+ * @throws {TaskError} BACKEND when another manager has it: each would take the other's runs for its own.
+ */
+export function takeBackend({ backend }: ManagerOptions): void {
+  if (backend === undefined) return;
+  if (taken.has(backend)) {
+    throw new TaskError('BACKEND', 'This backend serves another manager, or did; make a new one for each manager');
+  }
+  taken.add(backend);
+}
+
 /** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range. */
 export function resolveOptions(options: ManagerOptions): ResolvedOptions {
   checkOptions("the manager's options", options, KNOWN);
@@ -51,12 +74,15 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
     if (hook !== undefined && typeof hook !== 'function')
       throw new TypeError(`${what} must be a function; got ${show(hook)}`);
   }
-  const { logger, clock = systemClock, random = Math.random } = options;
+  const { backend = memoryBackend(), logger, clock = systemClock, random = Math.random } = options;
+  if (!hasMethods(backend, BACKEND_METHODS))
+    throw new TypeError(`backend must be a backend, such as memory() gives; got ${show(backend)}`);
   if (logger !== undefined) checkMethods('logger', logger, ['debug', 'info', 'warn', 'error']);
   checkMethods('clock', clock, ['now', 'monotonic', 'after']);
   if (typeof random !== 'function') throw new TypeError(`random must be a function; got ${show(random)}`);
   return {
     tasks,
+    backend,
     concurrency: checkLimit('concurrency', concurrency),
     queueLimit: checkLimit('queueLimit', queueLimit),
     graceMs: checkDuration('graceMs', graceMs),
@@ -68,9 +94,13 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
   };
 }
 
-function checkMethods(what: string, value: unknown, methods: readonly string[]): void {
+function hasMethods(value: unknown, methods: readonly string[]): boolean {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
-  if (isObject && methods.every((method) => typeof Reflect.get(value, method) === 'function')) return;
+  return isObject && methods.every((method) => typeof Reflect.get(value, method) === 'function');
+}
+
+function checkMethods(what: string, value: unknown, methods: readonly string[]): void {
+  if (hasMethods(value, methods)) return;
   throw new TypeError(`${what} must be an object with the methods ${methods.join(', ')}; got ${show(value)}`);
 }
 

@@ -17,7 +17,7 @@ import type {
   StartOptions,
 } from './manager-options.js';
 import { Queues } from './queues.js';
-import { resolveOptions } from './resolve-options.js';
+import { resolveOptions, takeBackend } from './resolve-options.js';
 import type { RunHandle } from './run-handle.js';
 import { checkAdHocOptions } from './start-request.js';
 
@@ -53,11 +53,15 @@ export class TaskManager implements AsyncDisposable {
     coreOf = (manager) => manager.#use();
   }
 
-  /** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range. */
+  /**
+   * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range.
+   * @throws {TaskError} BACKEND when another manager was given this backend.
+   */
   constructor(options?: ManagerOptions) {
     this.#options = options ?? {};
     this.#configured = options !== undefined;
     resolveOptions(this.#options);
+    takeBackend(this.#options);
     this.queues = new Queues(async () => {
       await this.open();
       return this.#use().backend;
@@ -69,6 +73,7 @@ export class TaskManager implements AsyncDisposable {
    * first use.
    *
    * @throws {TypeError|RangeError} when an option is wrong.
+   * @throws {TaskError} BACKEND when another manager was given this backend.
    * @throws {Error} when it has options already, or was used.
    */
   configure(options: ManagerOptions): void {
@@ -78,6 +83,7 @@ export class TaskManager implements AsyncDisposable {
       );
     }
     resolveOptions(options);
+    takeBackend(options);
     this.#options = options;
     this.#configured = true;
   }
@@ -92,8 +98,8 @@ export class TaskManager implements AsyncDisposable {
    * free, never within this call: code that does not await meanwhile can still cancel it.
    *
    * @throws {TaskError} INPUT_INVALID when the schema refuses the input (`details.issues`); RUN_CONFLICT when the id is
-   * active; KEY_REUSED when the idempotency key was used for something else; QUEUE_FULL when `queueLimit` runs wait;
-   * MANAGER_CLOSED.
+   * active; KEY_REUSED when the idempotency key was used for something else; QUEUE_FULL when `queueLimit` runs wait
+   * or inputs take as much memory as they may (`memory`'s `maxBytes`); MANAGER_CLOSED.
    */
   start<Input, Result>(task: Task<Input, Result>, ...rest: StartArguments<Input>): Promise<RunHandle<Result>>;
   /** Starts a function of this process under an id: an ad-hoc run. Otherwise as for a task. */

@@ -43,7 +43,7 @@ function withFault(fault: (real: Backend) => Partial<Backend>): Backend {
 
 describe('backendContract', () => {
   it('holds for the memory backend, under any runner', async () => {
-    expect(await broken(memoryBackend)).toEqual([]);
+    expect(await broken(() => memoryBackend())).toEqual([]);
   });
 
   it.each<[string, string, (real: Backend) => Partial<Backend>]>([
@@ -80,7 +80,7 @@ describe('backendContract', () => {
   ])(
     'is broken by a backend that %s',
     async (_what, fact, fault) => {
-      expect(await broken(memoryBackend, fact)).toEqual([]);
+      expect(await broken(() => memoryBackend(), fact)).toEqual([]);
       expect(await broken(() => withFault(fault), fact)).toEqual([fact]);
     },
     60_000,
@@ -107,7 +107,7 @@ describe('backendContract', () => {
     const { describe: suite, it: test } = globalThis as unknown as Record<string, unknown>;
     try {
       Object.assign(globalThis, { describe: undefined, it: undefined });
-      expect(() => backendContract(memoryBackend)).toThrow(TypeError);
+      expect(() => backendContract(() => memoryBackend())).toThrow(TypeError);
     } finally {
       Object.assign(globalThis, { describe: suite, it: test });
     }

@@ -1,6 +1,7 @@
 import type { IdempotencyClaim, Retention } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
 import { KeyRing } from './key-ring.js';
+import type { MemoryBudget } from './memory-budget.js';
 import type { RunRecord } from './run-record.js';
 import { Shelves } from './shelves.js';
 
@@ -8,17 +9,23 @@ import { Shelves } from './shelves.js';
 export interface EndedRunsParts {
   readonly clock: Clock;
   readonly retention: Retention;
+  readonly budget: MemoryBudget;
   /** A record is no longer kept. */
   readonly onGone: (record: RunRecord) => void;
 }
 
-/** How long ended runs are kept: on their shelf by age and number, and beyond that for their idempotency key. */
+/**
+ * How long ended runs are kept: on their shelf by age and number, beyond that for their idempotency key, and no longer
+ * than there is memory.
+ */
 export class EndedRuns {
   readonly #keys: KeyRing;
   readonly #shelves: Shelves;
+  readonly #budget: MemoryBudget;
   readonly #onGone: (record: RunRecord) => void;
 
-  constructor({ clock, retention, onGone }: EndedRunsParts) {
+  constructor({ clock, retention, budget, onGone }: EndedRunsParts) {
+    this.#budget = budget;
     this.#keys = new KeyRing(clock, retention, (record) => this.#gone(record));
     this.#shelves = new Shelves(clock, retention, (record) => this.#old(record));
     this.#onGone = onGone;
@@ -26,6 +33,7 @@ export class EndedRuns {
 
   /** Takes in a run that has ended and whose handler has settled. */
   put(record: RunRecord): void {
+    this.#budget.ended(record);
     this.#keys.ended(record);
     this.#shelves.put(record);
   }
@@ -49,10 +57,25 @@ export class EndedRuns {
     this.#gone(record);
   }
 
+  /** Forgets those first that ended first, until memory is within its budget again. */
+  makeRoom(): void {
+    while (this.#budget.isOver && this.#forgetOldest());
+  }
+
   /** Leaves no timer behind, also where a handler that was left behind settles later. */
   close(): void {
     this.#keys.close();
     this.#shelves.close();
+  }
+
+  /** What is there for its key alone goes first, key and all; failed runs go last. */
+  #forgetOldest(): boolean {
+    const oldest = this.#keys.oldestAlone ?? this.#shelves.oldest;
+    if (oldest === undefined) return false;
+    if (!this.#keys.keepsAlone(oldest)) this.#shelves.remove(oldest);
+    this.#keys.drop(oldest);
+    this.#gone(oldest);
+    return true;
   }
 
   #old(record: RunRecord): void {
@@ -61,5 +84,6 @@ export class EndedRuns {
 
   #gone(record: RunRecord): void {
     if (record.kept) this.#onGone(record);
+    if (!this.#keys.holds(record)) this.#budget.forget(record);
   }
 }

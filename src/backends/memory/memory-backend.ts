@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import type {
   Accepted,
   Backend,
@@ -13,37 +14,56 @@ import type {
   Worker,
   WorkOptions,
 } from '../../ports/backend.js';
+import { checkOptions } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
-import { describeError } from '../../task/run-error.js';
 import type { CancelledRequest, Progress } from '../../task/run.js';
 import type { LogLine, RunEvent } from '../../task/run-event.js';
 import { isFinal, isWaiting } from '../../task/status.js';
-import { Dispatcher } from './dispatcher.js';
-import { EndedRuns } from './ended-runs.js';
-import { RunCourse } from './run-course.js';
-import { RunIndex } from './run-index.js';
-import { RunLife, unwatchRun, watchRun } from './run-life.js';
+import { weightOf } from '../../task/weight.js';
+import { BackendParts } from './backend-parts.js';
+import { MemoryBudget } from './memory-budget.js';
+import { unwatchRun, watchRun } from './run-life.js';
 import { type MemoryLease, RunRecord } from './run-record.js';
+
+/** What `memory` is made with. */
+export interface MemoryOptions {
+  /**
+   * About how many bytes the inputs and results of all runs may take together: at least 1, or `Infinity`. They are
+   * estimated when they come: strings, arrays and plain objects with all that is in them; anything else counts for
+   * next to nothing. Beyond this, ended runs go before their time, those that ended first to begin with, failed ones
+   * last; where that makes no room, a start is refused with `QUEUE_FULL`. Default a quarter of what the heap may take.
+   */
+  readonly maxBytes?: number;
+}
 
 /**
  * Runs in the memory of this process: accepted means held by this process, and nothing outlives it.
+ *
+ * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range.
  */
-export function memoryBackend(): Backend {
-  return new MemoryBackend();
+export function memoryBackend(options: MemoryOptions = {}): Backend {
+  checkOptions("memory's options", options, ['maxBytes']);
+  const { maxBytes = Math.floor(getHeapStatistics().heap_size_limit / 4) } = options;
+  return new MemoryBackend(new MemoryBudget(maxBytes));
 }
 
 class MemoryBackend implements Backend {
   readonly name = 'memory';
   readonly durable = false;
-  #parts: Parts | undefined;
+  readonly #budget: MemoryBudget;
+  #parts: BackendParts | undefined;
   #ordinal = 0;
   #retired = false;
 
-  open(environment: BackendEnvironment): void {
-    this.#parts = new Parts(environment);
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
   }
 
-  get #open(): Parts {
+  open(environment: BackendEnvironment): void {
+    this.#parts = new BackendParts(environment, this.#budget);
+  }
+
+  get #open(): BackendParts {
     if (this.#parts === undefined) throw new TaskError('BACKEND', 'The memory backend was used before it was opened');
     return this.#parts;
   }
@@ -56,7 +76,7 @@ class MemoryBackend implements Backend {
     const namesake = run.idIsNew ? undefined : index.get(run.id);
     if (namesake?.active) {
       if (ifActive === 'return') return { run: namesake, replayed: true };
-      if (ifActive === 'replace' && !isWaiting(namesake.status)) this.#refuseIfFull();
+      if (ifActive === 'replace') this.#refuseIfFull(run, namesake);
       throw conflict(namesake);
     }
     return { run: this.#add(run, namesake), replayed: false };
@@ -78,13 +98,15 @@ class MemoryBackend implements Backend {
 
   #add(run: NewRun, namesake: RunRecord | undefined): RunRecord {
     const { environment, index, ended, dispatcher, course } = this.#open;
-    this.#refuseIfFull();
+    const weight = this.#refuseIfFull(run);
     const record = new RunRecord(run, dispatcher.waiting.join(run), {
       ordinal: (this.#ordinal += 1),
       now: environment.clock.now(),
     });
+    this.#budget.add(record, weight);
+    ended.makeRoom();
     if (namesake !== undefined) {
-      ended.replace(namesake);
+      if (namesake.kept) ended.replace(namesake);
       // A reader of the old run's events must not take the new one's for those it knows.
       record.version = namesake.version + 1;
     }
@@ -94,10 +116,16 @@ class MemoryBackend implements Backend {
     return record;
   }
 
-  #refuseIfFull(): void {
+  /** @returns what the input of the run weighs. @param active the run that is to make room for it */
+  #refuseIfFull({ input }: NewRun, active?: RunRecord): number {
     const { environment, life } = this.#open;
-    if (life.waiting < environment.queueLimit) return;
-    throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
+    const makesRoom = active !== undefined && isWaiting(active.status);
+    if (life.waiting >= environment.queueLimit && !makesRoom) {
+      throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
+    }
+    const weight = weightOf(input);
+    this.#budget.refuseIfFull(weight, active);
+    return weight;
   }
 
   find(id: string): RunRecord | undefined {
@@ -177,52 +205,6 @@ class MemoryBackend implements Backend {
   close(): void {
     this.#parts?.close();
   }
-}
-
-/** The parts of an open backend, wired together. */
-class Parts {
-  readonly environment: BackendEnvironment;
-  readonly index = new RunIndex();
-  readonly life: RunLife;
-  readonly dispatcher: Dispatcher;
-  readonly course: RunCourse;
-  readonly ended: EndedRuns;
-
-  constructor(environment: BackendEnvironment) {
-    const { clock, retention } = environment;
-    this.environment = environment;
-    this.life = new RunLife(clock);
-    this.dispatcher = new Dispatcher({
-      clock,
-      life: this.life,
-      onBroken: (lease, error) => void this.course.settle(lease, brokenBy(lease.run, error), false),
-    });
-    this.ended = new EndedRuns({ clock, retention, onGone: (record) => this.#gone(record) });
-    this.course = new RunCourse({
-      environment,
-      life: this.life,
-      dispatcher: this.dispatcher,
-      shelve: (record) => this.ended.put(record),
-    });
-  }
-
-  close(): void {
-    this.dispatcher.stop();
-    this.course.close();
-    this.ended.close();
-  }
-
-  #gone(record: RunRecord): void {
-    this.life.gone(record);
-    this.dispatcher.waiting.leave(record.lane);
-    this.index.remove(record);
-    this.environment.observer.forgotten(record);
-  }
-}
-
-/** How a run ends whose holder threw, although holders must not. */
-function brokenBy({ attempt }: RunRecord, cause: unknown): Outcome {
-  return { type: 'failed', error: describeError(cause, attempt), cause };
 }
 
 function conflict(record: RunRecord): TaskError {

@@ -16,6 +16,8 @@ export interface CourseParts {
   readonly environment: BackendEnvironment;
   readonly life: RunLife;
   readonly dispatcher: Dispatcher;
+  /** The input of a run that has ended is kept no longer; its result is. */
+  readonly onInputGone: (record: RunRecord) => void;
   /** Puts an ended run away whose handlers have settled. */
   readonly shelve: (record: RunRecord) => void;
 }
@@ -25,14 +27,16 @@ export class RunCourse {
   readonly #environment: BackendEnvironment;
   readonly #life: RunLife;
   readonly #dispatcher: Dispatcher;
+  readonly #onInputGone: (record: RunRecord) => void;
   readonly #shelve: (record: RunRecord) => void;
   readonly #timers: TimerQueue;
   readonly #keepAlive = new KeepAlive();
 
-  constructor({ environment, life, dispatcher, shelve }: CourseParts) {
+  constructor({ environment, life, dispatcher, onInputGone, shelve }: CourseParts) {
     this.#environment = environment;
     this.#life = life;
     this.#dispatcher = dispatcher;
+    this.#onInputGone = onInputGone;
     this.#shelve = shelve;
     this.#timers = new TimerQueue(environment.clock);
   }
@@ -190,7 +194,10 @@ export class RunCourse {
     if (rare !== null && record.lease !== null) rare.abandoned = true;
     this.#life.move(record, status, lastChange);
     // A failed run can be redriven and needs its input for that; no other run does.
-    if (status !== 'failed') record.input = undefined;
+    if (status !== 'failed') {
+      record.input = undefined;
+      this.#onInputGone(record);
+    }
     if (this.#life.live === 0) this.#keepAlive.letGo();
     callFinalWatchers(record);
     this.#environment.observer.settled(record);

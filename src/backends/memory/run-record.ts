@@ -75,6 +75,8 @@ export class RunRecord extends ListNode implements StoredRun {
   #updated: number;
   /** When its retention began, by the monotonic clock; rounded up, for integers are small. */
   shelvedAt = 0;
+  /** About how many bytes its input and result take. */
+  weight = 0;
   lease: MemoryLease | null = null;
   /** Who waits for the end: nobody, one callback, or several. */
   watchers: Watcher | Set<Watcher> | null = null;

@@ -41,6 +41,11 @@ export class Shelves {
     else if (shelf.timer === undefined) this.#plan(shelf);
   }
 
+  /** The one that is to go first where all are too many: of the finished ones, and only then of the failed ones. */
+  get oldest(): RunRecord | undefined {
+    return this.#finished.runs.first ?? this.#failed.runs.first;
+  }
+
   /** Takes a run away before its time. */
   remove(record: RunRecord): void {
     if (record.next === null) return;

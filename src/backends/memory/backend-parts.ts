@@ -1,0 +1,60 @@
+import type { BackendEnvironment, Outcome } from '../../ports/backend.js';
+import { describeError } from '../../task/run-error.js';
+import { weightOf } from '../../task/weight.js';
+import { Dispatcher } from './dispatcher.js';
+import { EndedRuns } from './ended-runs.js';
+import type { MemoryBudget } from './memory-budget.js';
+import { RunCourse } from './run-course.js';
+import { RunIndex } from './run-index.js';
+import { RunLife } from './run-life.js';
+import type { RunRecord } from './run-record.js';
+
+/** The parts of an open backend, wired together. */
+export class BackendParts {
+  readonly environment: BackendEnvironment;
+  readonly index = new RunIndex();
+  readonly life: RunLife;
+  readonly dispatcher: Dispatcher;
+  readonly course: RunCourse;
+  readonly ended: EndedRuns;
+
+  constructor(environment: BackendEnvironment, budget: MemoryBudget) {
+    const { clock, retention } = environment;
+    this.environment = environment;
+    this.life = new RunLife(clock);
+    this.dispatcher = new Dispatcher({
+      clock,
+      life: this.life,
+      onBroken: (lease, error) => void this.course.settle(lease, brokenBy(lease.run, error), false),
+    });
+    this.ended = new EndedRuns({ clock, retention, budget, onGone: (record) => this.#gone(record) });
+    this.course = new RunCourse({
+      environment,
+      life: this.life,
+      dispatcher: this.dispatcher,
+      onInputGone: (record) => {
+        budget.change(record, weightOf(record.result));
+        this.ended.makeRoom();
+      },
+      shelve: (record) => this.ended.put(record),
+    });
+  }
+
+  close(): void {
+    this.dispatcher.stop();
+    this.course.close();
+    this.ended.close();
+  }
+
+  #gone(record: RunRecord): void {
+    this.life.gone(record);
+    this.dispatcher.waiting.leave(record.lane);
+    this.index.remove(record);
+    this.environment.observer.forgotten(record);
+  }
+}
+
+/** How a run ends whose holder threw, although holders must not. */
+function brokenBy({ attempt }: RunRecord, cause: unknown): Outcome {
+  return { type: 'failed', error: describeError(cause, attempt), cause };
+}
