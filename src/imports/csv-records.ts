@@ -8,7 +8,7 @@ import { badFile, badRecord, type ImportRecord, type RecordPlace } from './impor
 /** How many columns a file may have; a row of more would take long to make an object of. */
 export const MAX_COLUMNS = 10_000;
 /** How long the header may be, in bytes: its names stand in every item. */
-export const MAX_HEADER_BYTES = 262_144;
+export const MAX_HEADER_BYTES = 65_536;
 
 const NOT_UTF8 = 'The text is not valid UTF-8';
 const NOT_CSV = 'The row is not valid CSV';
