@@ -38,7 +38,8 @@ export function unlessAborted<T>(
       refuse();
       return;
     }
-    let over = false;
+    // Set by a callback, which TypeScript does not see.
+    let over = false as boolean;
     let forget = (): void => undefined;
     const giveUp = begin((value) => {
       over = true;
