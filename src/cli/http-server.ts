@@ -12,6 +12,8 @@ const REQUEST_MS = 300_000;
 /** How often connections are looked at for being late. */
 const CHECK_MS = 5_000;
 const MAX_HEADER_BYTES = 16_384;
+/** How many requests of one connection may be unanswered: Node takes any number, and 20 clients made it take 3 GB. */
+const MAX_AHEAD = 100;
 
 /** Why a request cannot be read, by the code of Node's error; {@link NO_HTTP} for everything else. */
 const UNREADABLE: Readonly<Record<string, Refusal>> = {
@@ -24,11 +26,17 @@ const NO_HOST: Refusal = { status: 400, detail: 'The request must have one Host 
 const NO_MIRACLES: Refusal = { status: 417, detail: 'Nothing can be expected but 100-continue' };
 const NO_TUNNELS: Refusal = { status: 501, detail: 'The server is no proxy' };
 
+interface Connection {
+  /** The answer to its last request. */
+  readonly last: ServerResponse;
+  unanswered: number;
+}
+
 /** An HTTP server that does not wait for slow clients, and that can be closed without cutting anybody off. */
 export class HttpServer {
   readonly #logger: Logger;
   readonly #server: Server;
-  readonly #answers = new WeakMap<Duplex, ServerResponse>();
+  readonly #connections = new WeakMap<Duplex, Connection>();
   #leaving = false;
   #closing = false;
 
@@ -42,13 +50,12 @@ export class HttpServer {
       requireHostHeader: false, // Node's own refusals are no problems; see hasHost
     });
     this.#server.on('request', (req, res) => {
-      this.#begin(req, res);
+      if (!this.#begin(req, res)) return;
       if (hasHost(req)) listener(req, res);
       else sendRefusal(res, NO_HOST);
     });
     this.#server.on('checkExpectation', (req, res) => {
-      this.#begin(req, res);
-      sendRefusal(res, NO_MIRACLES);
+      if (this.#begin(req, res)) sendRefusal(res, NO_MIRACLES);
     });
     this.#server.on('connect', (_req, socket) => {
       socket.on('error', () => socket.destroy());
@@ -96,17 +103,31 @@ export class HttpServer {
     });
   }
 
-  #begin(req: IncomingMessage, res: ServerResponse): void {
-    this.#answers.set(req.socket, res);
+  /** @returns false where its client has gone too far ahead of the answers, and was cut off. */
+  #begin({ socket }: IncomingMessage, res: ServerResponse): boolean {
+    if (socket.destroyed) return false; // Node goes on with what it has read
+    const unanswered = (this.#connections.get(socket)?.unanswered ?? 0) + 1;
+    if (unanswered > MAX_AHEAD) {
+      socket.destroy();
+      return false;
+    }
+    this.#connections.set(socket, { last: res, unanswered });
     if (this.#leaving) res.setHeader('Connection', 'close');
+    res.once('close', () => this.#end(socket));
+    return true;
+  }
+
+  #end(socket: Duplex): void {
+    const connection = this.#connections.get(socket);
+    if (connection) connection.unanswered -= 1;
     // A connection that was kept for the next request would hold the server up.
-    res.once('close', () => this.#closing && this.#server.closeIdleConnections());
+    if (this.#closing) this.#server.closeIdleConnections();
   }
 
   /** Answers what no request was made of, unless an answer has begun on the same connection. */
   #refuse(socket: Duplex, refusal: Refusal): void {
-    const answer = this.#answers.get(socket);
-    const begun = answer?.headersSent === true && !answer.writableFinished;
+    const last = this.#connections.get(socket)?.last;
+    const begun = last?.headersSent === true && !last.writableFinished;
     if (!socket.writable || begun) socket.destroy();
     else socket.end(writeRefusal(refusal), () => socket.destroy());
   }

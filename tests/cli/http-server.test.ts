@@ -108,6 +108,39 @@ describe('a server that closes', () => {
   });
 });
 
+describe('a client that does not wait for answers', () => {
+  const LATER = 'GET /later HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  it('may be 100 requests ahead, and gets every answer in its turn', async () => {
+    const { socket, ended } = open();
+    socket.write(LATER.repeat(99) + 'GET /at-once HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await until(() => answers.length === 99);
+    answers.forEach((answer, at) => answer.end(`answer ${at}.`));
+    const text = await ended;
+    expect(text.match(/answer [0-9]+\./g)).toEqual(answers.map((_, at) => `answer ${at}.`));
+    expect(text).toMatch(/done$/);
+  });
+
+  it('is cut off when it goes further, and no more of its requests are begun', async () => {
+    const { socket, ended } = open();
+    socket.write(LATER.repeat(1_000));
+    expect(await ended).toBe('');
+    expect(answers).toHaveLength(100);
+    expect(await (await ask('/at-once')).text).toBe('done');
+  });
+
+  it('may go on for ever when it takes what it has asked for', async () => {
+    const { socket, ended } = open();
+    for (let round = 0; round < 3; round += 1) {
+      socket.write(LATER.repeat(80));
+      await until(() => answers.length === 80);
+      for (const answer of answers.splice(0)) answer.end();
+    }
+    socket.write('GET /at-once HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect((await ended).match(/HTTP\/1\.1 200 OK/g)).toHaveLength(241);
+  });
+});
+
 describe('what is no HTTP', () => {
   it('is answered with a problem', async () => {
     const { socket, ended } = open();
