@@ -1,4 +1,4 @@
-import { RUN_STATUSES, type RunStatus } from '../task/status.js';
+import { noCounts, RUN_STATUSES, type RunStatus } from '../task/status.js';
 import type { ManagerCore } from './manager-core.js';
 import type { ManagerCounts, StatusCounts } from './manager-options.js';
 
@@ -22,8 +22,4 @@ export async function countRuns(core: ManagerCore): Promise<ManagerCounts> {
 /** A task may be called `__proto__`. */
 function ownMembers(tasks: Map<string, StatusCounts>): Record<string, StatusCounts> {
   return Object.fromEntries(tasks);
-}
-
-function noCounts(): Record<RunStatus, number> {
-  return { scheduled: 0, queued: 0, running: 0, retrying: 0, cancelling: 0, completed: 0, failed: 0, cancelled: 0 };
 }

@@ -29,6 +29,11 @@ export const TRANSITIONS: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
   cancelled: [],
 };
 
+/** How many runs have each status, when none has any. */
+export function noCounts(): Record<RunStatus, number> {
+  return { scheduled: 0, queued: 0, running: 0, retrying: 0, cancelling: 0, completed: 0, failed: 0, cancelled: 0 };
+}
+
 /** Whether a run may go from `from` to `to` in one step. */
 export function canMove(from: RunStatus, to: RunStatus): boolean {
   return TRANSITIONS[from].includes(to);

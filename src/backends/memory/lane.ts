@@ -1,5 +1,5 @@
 import type { RunKind } from '../../task/run.js';
-import type { RunStatus } from '../../task/status.js';
+import { noCounts, type RunStatus } from '../../task/status.js';
 import { type ListNode, RunList } from './run-list.js';
 
 /** A queue: what pause acts on. */
@@ -96,9 +96,4 @@ export class Lane<T extends LaneMember> {
 /** Whether `a` goes before `b`: by priority, then in the order in which they were queued. */
 export function goesBefore(a: LaneMember, b: LaneMember): boolean {
   return a.priority === b.priority ? a.turn < b.turn : a.priority > b.priority;
-}
-
-/** Nothing of any status. */
-export function noCounts(): Record<RunStatus, number> {
-  return { scheduled: 0, queued: 0, running: 0, retrying: 0, cancelling: 0, completed: 0, failed: 0, cancelled: 0 };
 }
