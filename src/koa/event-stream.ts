@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Context } from 'koa';
 import type { Clock, Timer } from '../ports/clock.js';
 import { PING_FRAME, RETRY_FRAME, toFrame } from './event-frame.js';
@@ -27,7 +28,7 @@ const HEADERS = {
 export function sendEvents(ctx: Context, feed: EventFeed, clock: Clock): void {
   sendEventHeaders(ctx);
   const lastEventId = ctx.get('Last-Event-ID');
-  new EventStream(ctx.res, feed, clock).open(lastEventId === '' ? undefined : lastEventId);
+  new EventStream(ctx, feed, clock).open(lastEventId === '' ? undefined : lastEventId);
 }
 
 /** Answers as {@link sendEvents} does, without a body as yet: all there is to say to a HEAD request. */
@@ -39,6 +40,7 @@ export function sendEventHeaders(ctx: Context): void {
 }
 
 class EventStream implements JournalReader {
+  readonly #socket: Socket;
   readonly #res: ServerResponse;
   readonly #feed: EventFeed;
   readonly #clock: Clock;
@@ -50,7 +52,8 @@ class EventStream implements JournalReader {
   #state: 'ready' | 'blocked' | 'fetching' | 'over' = 'ready';
   #blockedPings = 0;
 
-  constructor(res: ServerResponse, feed: EventFeed, clock: Clock) {
+  constructor({ req, res }: Context, feed: EventFeed, clock: Clock) {
+    this.#socket = req.socket;
     this.#res = res;
     this.#feed = feed;
     this.#clock = clock;
@@ -139,6 +142,11 @@ class EventStream implements JournalReader {
   }
 
   readonly #beat = (): void => {
+    // Node tells the answer under way that its connection is gone, but none of those that wait behind it.
+    if (this.#socket.destroyed) {
+      this.#close();
+      return;
+    }
     this.#ping = this.#clock.after(PING_MS, this.#beat);
     if (!this.#res.writableNeedDrain) this.#write(PING_FRAME);
     else if (++this.#blockedPings >= MAX_BLOCKED_PINGS) this.#res.destroy();

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventSource } from 'eventsource';
 import Koa from 'koa';
@@ -217,6 +218,19 @@ describe('GET /process/{id}/events', () => {
       clock.advance(15_000);
       expect(await reader.next()).toEqual({ comment: 'ping' });
     }
+  });
+
+  it('ends with its connection, also where it was asked for behind another one', async () => {
+    await puppet('behind');
+    const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
+    socket.write('GET /process/behind/events HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
+    await until(() => clock.pendingRefed === 3);
+    socket.destroy();
+    await until(() => server.inFlight < 3);
+    clock.advance(15_000);
+    expect(clock.pendingRefed).toBe(0);
+    clock.advance(60_000);
+    expect(clock.pending).toBe(0);
   });
 
   it('ends when the manager closes', async () => {
