@@ -7,7 +7,7 @@ import { hasCode, TaskError } from '../task/errors.js';
 import { describeError } from '../task/run-error.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
-import { onAbort } from '../timing/on-abort.js';
+import { unlessAborted } from '../timing/on-abort.js';
 import { countRecords } from './count-records.js';
 import type { FailuresFile } from './failures-file.js';
 import type { ImportFormat, ImportRecord } from './import-record.js';
@@ -96,16 +96,9 @@ export class ImportRun {
   #settled(index: number, signal: AbortSignal): Promise<void> | undefined {
     const atWork = this.#atWork.get(index);
     if (atWork === undefined) return undefined;
-    return new Promise((resolve, reject) => {
-      const forget = onAbort(signal, () => {
-        // The reason of an abort is the caller's own value, an error or not.
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-        reject(signal.reason);
-      });
-      void atWork.then(() => {
-        forget();
-        resolve();
-      });
+    return unlessAborted(signal, (done) => {
+      void atWork.then(done);
+      return () => undefined;
     });
   }
 

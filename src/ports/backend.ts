@@ -191,7 +191,11 @@ export interface Backend {
   /** Whether waiting and interrupted runs outlive the process. */
   readonly durable: boolean;
 
-  /** @throws {TaskError} BACKEND when what it keeps runs in cannot be used. */
+  /**
+   * Called before everything else; again after it has failed.
+   *
+   * @throws {TaskError} BACKEND when what it keeps runs in cannot be used.
+   */
   open(environment: BackendEnvironment): MaybePromise<void>;
 
   /**
@@ -249,7 +253,10 @@ export interface Backend {
   /** The events of one run, or with null of all. The listener must not throw. */
   subscribe(run: StoredRun | null, listener: (event: RunEvent) => void): () => void;
 
-  /** Accepts nothing more. Waiting runs stay (durable) or are cancelled with the reason `closed`; tells how many. */
+  /**
+   * Accepts nothing more. Waiting runs stay (durable) or are cancelled with the reason `closed`; tells how many. Called
+   * again when the attempts at work have ended, for those of their runs that wait by then.
+   */
   retire(): MaybePromise<number>;
   /** Lets go of files, connections and timers. Called last. */
   close(): MaybePromise<void>;
