@@ -32,7 +32,7 @@ export function weightOf(value: unknown): number {
   if (typeof value === 'string') return weightOfText(value);
   if (typeof value !== 'object' || value === null) return 0;
   try {
-    return Math.min(Math.ceil(new Scales().weigh(value, 0)), Number.MAX_SAFE_INTEGER);
+    return Math.min(Math.ceil(weigh(value, 0, { looks: 0, seen: undefined })), Number.MAX_SAFE_INTEGER);
   } catch {
     return OPAQUE;
   }
@@ -43,69 +43,89 @@ function weightOfText(text: string): number {
   return text.length > 1 ? TEXT + text.length : 0;
 }
 
-class Scales {
-  #looks = 0;
+/** What one weighing has met. Not a class: that would cost more than most values do. */
+interface Scales {
+  looks: number;
   /** Objects, and names of members. */
-  #seen: Set<unknown> | undefined;
+  seen: Set<unknown> | undefined;
+}
 
-  weigh(value: unknown, depth: number): number {
-    this.#looks += 1;
-    if (typeof value === 'string') return weightOfText(value);
-    if (typeof value !== 'object' || value === null) return 0;
-    if (depth > MAX_DEPTH || !this.#isNew(value)) return 0;
-    if (Array.isArray(value)) return this.#array(value, depth);
-    return isPlain(value) ? this.#object(value, depth) : OPAQUE;
-  }
+function weigh(value: unknown, depth: number, scales: Scales): number {
+  scales.looks += 1;
+  if (typeof value === 'string') return weightOfText(value);
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth > MAX_DEPTH || !isNew(value, scales)) return 0;
+  if (Array.isArray(value)) return weighArray(value, depth, scales);
+  return isPlain(value) ? weighObject(value, depth, scales) : OPAQUE;
+}
 
-  #array(array: readonly unknown[], depth: number): number {
-    if (array.length === 0) return EMPTY_ARRAY;
-    const members = this.#members(array.length, (at) => this.weigh(array[at], depth + 1));
-    return ARRAY + SLOT * array.length + members;
+function weighArray(array: readonly unknown[], depth: number, scales: Scales): number {
+  const { length } = array;
+  if (length === 0) return EMPTY_ARRAY;
+  const sample = sampleOf(length);
+  let sum = 0;
+  let looked = 0;
+  for (; goesOn(looked, sample, scales); looked += 1) {
+    sum += weigh(array[placeOf(looked, sample)], depth + 1, scales);
   }
+  return ARRAY + SLOT * length + (sum * length) / looked;
+}
 
-  #object(object: Readonly<Record<string, unknown>>, depth: number): number {
-    const names = Object.keys(object);
-    const first = names[0];
-    if (first === undefined) return EMPTY_OBJECT;
-    const isTable = names.length > SAMPLE;
-    const members = this.#members(names.length, (at) => {
-      const name = names[at] ?? '';
-      return this.weigh(object[name], depth + 1) + (isTable ? TABLE_SLOT + name.length : this.#nameOf(name));
-    });
-    return (isNumber(first) ? INDEXED : OBJECT) + SLOT * names.length + members;
+function weighObject(object: Readonly<Record<string, unknown>>, depth: number, scales: Scales): number {
+  const names = Object.keys(object);
+  const { length } = names;
+  const first = names[0];
+  if (first === undefined) return EMPTY_OBJECT;
+  const sample = sampleOf(length);
+  let sum = 0;
+  let looked = 0;
+  for (; goesOn(looked, sample, scales); looked += 1) {
+    const name = names[placeOf(looked, sample)] ?? '';
+    sum += weigh(object[name], depth + 1, scales);
+    if (length > SAMPLE) sum += TABLE_SLOT + name.length;
+    else if (scales.looks > SMALL && isNew(name, scales)) sum += NEW_NAME + name.length;
   }
+  return (isNumber(first) ? INDEXED : OBJECT) + SLOT * length + (sum * length) / looked;
+}
 
-  /** The sum over all members, from those that are looked at: evenly spread, beginning anywhere. */
-  #members(length: number, weigh: (at: number) => number): number {
-    const count = Math.min(length, SAMPLE);
-    const stride = Math.floor(length / count);
-    const start = length > SMALL ? Math.floor(Math.random() * length) : 0;
-    let sum = 0;
-    let looked = 0;
-    for (; looked < count && (looked === 0 || this.#looks < MAX_LOOKS); looked += 1) {
-      sum += weigh((start + looked * stride) % length);
-    }
-    return (sum * length) / looked;
-  }
+/** Which members are looked at: evenly spread, beginning anywhere. */
+interface Sample {
+  readonly length: number;
+  readonly count: number;
+  readonly stride: number;
+  readonly start: number;
+}
 
-  #nameOf(name: string): number {
-    return this.#looks > SMALL && this.#isNew(name) ? NEW_NAME + name.length : 0;
-  }
+const ALL_OF_A_FEW = Array.from({ length: SMALL + 1 }, (_, length) => ({ length, count: length, stride: 1, start: 0 }));
 
-  /** Whether this was not met before. Small values are not worth remembering: what is in a circle ends by its depth. */
-  #isNew(what: unknown): boolean {
-    if (this.#looks <= SMALL) return true;
-    this.#seen ??= new Set();
-    if (this.#seen.has(what)) return false;
-    this.#seen.add(what);
-    return true;
-  }
+function sampleOf(length: number): Sample {
+  const few = ALL_OF_A_FEW[length];
+  if (few !== undefined) return few;
+  const count = Math.min(length, SAMPLE);
+  return { length, count, stride: Math.floor(length / count), start: Math.floor(Math.random() * length) };
+}
+
+function goesOn(looked: number, { count }: Sample, { looks }: Scales): boolean {
+  return looked < count && (looked === 0 || looks < MAX_LOOKS);
+}
+
+function placeOf(looked: number, { start, stride, length }: Sample): number {
+  return (start + looked * stride) % length;
+}
+
+/** Whether this was not met before. Small values are not worth remembering: what is in a circle ends by its depth. */
+function isNew(what: unknown, scales: Scales): boolean {
+  if (scales.looks <= SMALL) return true;
+  scales.seen ??= new Set();
+  if (scales.seen.has(what)) return false;
+  scales.seen.add(what);
+  return true;
 }
 
 /** Of this realm or another. */
 function isPlain(value: object): value is Readonly<Record<string, unknown>> {
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function isNumber(name: string): boolean {
