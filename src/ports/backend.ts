@@ -191,11 +191,7 @@ export interface Backend {
   /** Whether waiting and interrupted runs outlive the process. */
   readonly durable: boolean;
 
-  /**
-   * Called before everything else; again after it has failed.
-   *
-   * @throws {TaskError} BACKEND when what it keeps runs in cannot be used.
-   */
+  /** May be called again after it has failed. @throws {TaskError} BACKEND when what it keeps runs in cannot be used. */
   open(environment: BackendEnvironment): MaybePromise<void>;
 
   /**
