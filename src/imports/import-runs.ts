@@ -8,12 +8,13 @@ import type { StartOptions } from '../manager/manager-options.js';
 import { checkInteger, checkOptions } from '../task/checks.js';
 import { TaskError } from '../task/errors.js';
 import { NO_RETRY } from '../task/retry-policy.js';
+import { isFinal } from '../task/status.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
 import { FailuresFile, type FailuresLimits } from './failures-file.js';
 import { FileRoom } from './file-room.js';
 import { showFailures } from './shown-failures.js';
-import { Spool } from './spool.js';
+import { Spool, type SpooledBody } from './spool.js';
 import type { ImportFormat } from './import-record.js';
 import { ImportRun, type ImportResult } from './import-run.js';
 
@@ -132,13 +133,20 @@ export class ImportRuns {
       };
       const handle = await this.#core.start(start, options);
       if (handle.replayed) await this.#spool.remove(spooled);
-      else this.#spool.keep(handle.id, spooled);
+      else await this.#keepUntilEnd(handle, spooled);
       // What the import's handler returns is an ImportResult.
       return handle as RunHandle<ImportResult>;
     } catch (error) {
       await this.#spool.remove(spooled).catch(() => undefined);
       throw error;
     }
+  }
+
+  async #keepUntilEnd(handle: RunHandle<unknown>, spooled: SpooledBody): Promise<void> {
+    this.#spool.keep(handle.id, spooled);
+    const run = await handle.snapshot();
+    // A backend may have told of the end before it has answered the start.
+    if (run === undefined || isFinal(run.status)) await this.#spool.removeOf(handle.id);
   }
 
   /** A body that would be refused in the end need not be read. */

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { fileFolder } from '../../src/backends/files/file-folder.js';
+import { memoryBackend } from '../../src/backends/memory/memory-backend.js';
 import { defaultImports } from '../../src/imports/default-imports.js';
 import { importRuns, type ImportOptions, type ImportRequest, type ImportRuns } from '../../src/imports/import-runs.js';
 import type { ManagerOptions } from '../../src/manager/manager-options.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
+import type { Backend } from '../../src/ports/backend.js';
 import type { AppendableFile, FileStore } from '../../src/ports/files.js';
 import { RetryLaterError } from '../../src/task/errors.js';
 import { defineTask } from '../../src/task/task.js';
@@ -367,6 +369,19 @@ describe('files', () => {
     await (await start([])).settled();
     await until(() => stored().length === 0);
     expect(await imports.failures(run.id)).toBeUndefined();
+  });
+
+  it('the body is removed also when the backend tells of the end before it tells of the start', async () => {
+    const backend: Backend = memoryBackend();
+    const accept = backend.accept.bind(backend);
+    backend.accept = async (...start) => {
+      const accepted = await accept(...start);
+      await new Promise<void>((resolve) => backend.watch(accepted.run, 'free', () => resolve()));
+      return accepted;
+    };
+    set({ backend });
+    await (await start([])).settled();
+    await until(() => stored().length === 0);
   });
 
   it('the body is removed when the import has failed', async () => {
