@@ -1,4 +1,4 @@
-import type { IdempotencyClaim, NewRun } from '../ports/backend.js';
+import type { IdempotencyClaim, NewRun } from '../ports/new-run.js';
 import {
   checkDuration,
   checkIdempotencyKey,
@@ -97,6 +97,8 @@ function newRun(start: Start, id: string, said: Said): NewRun {
     input,
     priority: said.priority ?? task.priority,
     maxAttempts: task.retry.maxAttempts,
+    onCrash: 'retry',
+    maxCrashes: 3,
     delayMs: said.delayMs,
     expiresInMs: said.expiresInMs,
     tags: said.tags,

@@ -3,37 +3,10 @@ import type { LogLine, RunEvent } from '../task/run-event.js';
 import type { RunStatus } from '../task/status.js';
 import type { Clock } from './clock.js';
 import type { Logger } from './logger.js';
+import type { NewRun } from './new-run.js';
 
 /** A value, or a promise of it: what answers at once costs no turn of the event loop. */
 export type MaybePromise<T> = T | Promise<T>;
-
-/** What a start under an idempotency key claims. */
-export interface IdempotencyClaim {
-  readonly key: string;
-  /** Of task, input and options: what must be the same for the key to give the same run. */
-  readonly fingerprint: string;
-}
-
-/** A run that a backend is asked to accept. Everything in it was checked. */
-export interface NewRun {
-  readonly id: string;
-  /** The id was made just now and is nobody else's: there is no need to look for another run under it. */
-  readonly idIsNew: boolean;
-  readonly kind: RunKind;
-  readonly task: string | null;
-  readonly queue: string;
-  /** As it was given; the task's schema has accepted it. */
-  readonly input: unknown;
-  readonly priority: number;
-  readonly maxAttempts: number;
-  readonly delayMs: number;
-  /** From acceptance; null: never. */
-  readonly expiresInMs: number | null;
-  readonly tags: readonly string[];
-  readonly owner: string | null;
-  readonly idempotency: IdempotencyClaim | null;
-  readonly redriveOf: string | null;
-}
 
 /**
  * A run as a backend knows it. A live view: its members may change between two looks. `snapshot()` fixes them.

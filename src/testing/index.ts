@@ -5,11 +5,9 @@ export type {
   BackendEnvironment,
   BackendObserver,
   Holder,
-  IdempotencyClaim,
   Lease,
   MaybePromise,
   Moment,
-  NewRun,
   Outcome,
   Retention,
   RunFilter,
@@ -21,6 +19,7 @@ export type {
   Worker,
   WorkOptions,
 } from '../ports/backend.js';
+export type { IdempotencyClaim, NewRun } from '../ports/new-run.js';
 export type { Clock, Timer } from '../ports/clock.js';
 export type { Logger } from '../ports/logger.js';
 export { RUN_STATUSES, TRANSITIONS } from '../task/status.js';

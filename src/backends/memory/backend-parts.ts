@@ -1,13 +1,14 @@
 import type { BackendEnvironment, Outcome } from '../../ports/backend.js';
 import { describeError } from '../../task/run-error.js';
 import { weightOf } from '../../task/weight.js';
-import { Dispatcher } from './dispatcher.js';
+import { Dispatcher } from '../live/dispatcher.js';
+import { noJournal } from '../live/journal.js';
 import { EndedRuns } from './ended-runs.js';
 import type { MemoryBudget } from './memory-budget.js';
-import { RunCourse } from './run-course.js';
+import { RunCourse } from '../live/run-course.js';
 import { RunIndex } from './run-index.js';
-import { RunLife } from './run-life.js';
-import type { RunRecord } from './run-record.js';
+import { RunLife } from '../live/run-life.js';
+import type { RunRecord } from '../live/run-record.js';
 
 /** The parts of an open backend, wired together. */
 export class BackendParts {
@@ -21,10 +22,11 @@ export class BackendParts {
   constructor(environment: BackendEnvironment, budget: MemoryBudget) {
     const { clock, retention } = environment;
     this.environment = environment;
-    this.life = new RunLife(clock);
+    this.life = new RunLife(clock, noJournal);
     this.dispatcher = new Dispatcher({
       clock,
       life: this.life,
+      journal: noJournal,
       onBroken: (lease, error) => void this.course.settle(lease, brokenBy(lease.run, error), false),
     });
     this.ended = new EndedRuns({ clock, retention, budget, onGone: (record) => this.#gone(record) });
@@ -32,6 +34,8 @@ export class BackendParts {
       environment,
       life: this.life,
       dispatcher: this.dispatcher,
+      journal: noJournal,
+      durable: false,
       onInputGone: (record) => {
         budget.change(record, weightOf(record.result));
         this.ended.makeRoom();

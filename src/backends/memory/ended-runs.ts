@@ -1,8 +1,9 @@
-import type { IdempotencyClaim, Retention } from '../../ports/backend.js';
+import type { Retention } from '../../ports/backend.js';
+import type { IdempotencyClaim } from '../../ports/new-run.js';
 import type { Clock } from '../../ports/clock.js';
 import { KeyRing } from './key-ring.js';
+import type { RunRecord } from '../live/run-record.js';
 import type { MemoryBudget } from './memory-budget.js';
-import type { RunRecord } from './run-record.js';
 import { Shelves } from './shelves.js';
 
 /** What {@link EndedRuns} is made with. */

@@ -1,8 +1,9 @@
-import type { IdempotencyClaim, Retention } from '../../ports/backend.js';
+import type { Retention } from '../../ports/backend.js';
+import type { IdempotencyClaim } from '../../ports/new-run.js';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { TaskError } from '../../task/errors.js';
-import { ListNode, RunList } from './run-list.js';
-import type { RunRecord } from './run-record.js';
+import { ListNode, RunList } from '../live/run-list.js';
+import type { RunRecord } from '../live/run-record.js';
 
 /** How many keys one sweep drops at most: the rest go in the next turns. */
 const SWEEP_MOST = 1_000;

@@ -4,7 +4,6 @@ import type {
   Backend,
   BackendEnvironment,
   Moment,
-  NewRun,
   Outcome,
   RunFilter,
   StoredPage,
@@ -14,6 +13,7 @@ import type {
   Worker,
   WorkOptions,
 } from '../../ports/backend.js';
+import type { NewRun } from '../../ports/new-run.js';
 import { checkOptions } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import type { CancelledRequest, Progress } from '../../task/run.js';
@@ -22,8 +22,8 @@ import { isFinal, isWaiting } from '../../task/status.js';
 import { weightOf } from '../../task/weight.js';
 import { BackendParts } from './backend-parts.js';
 import { MemoryBudget } from './memory-budget.js';
-import { unwatchRun, watchRun } from './run-life.js';
-import { type MemoryLease, RunRecord } from './run-record.js';
+import { unwatchRun, watchRun } from '../live/run-life.js';
+import { type MemoryLease, RunRecord } from '../live/run-record.js';
 
 /** What `memory` is made with. */
 export interface MemoryOptions {

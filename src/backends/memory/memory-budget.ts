@@ -1,6 +1,6 @@
 import { checkLimit } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
-import type { RunRecord } from './run-record.js';
+import type { RunRecord } from '../live/run-record.js';
 
 /** How many bytes the inputs and results of runs take, as far as `weightOf` can tell, and how many they may take. */
 export class MemoryBudget {

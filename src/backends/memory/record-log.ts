@@ -1,4 +1,4 @@
-import type { RunRecord } from './run-record.js';
+import type { RunRecord } from '../live/run-record.js';
 
 /** Removed records are swept out when they are a third of the log, and more than this. */
 const SWEEP_FROM = 1_024;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RunFilter, StoredPage } from '../../ports/backend.js';
 import type { Run } from '../../task/run.js';
 import { RecordLog } from './record-log.js';
-import type { RunRecord } from './run-record.js';
+import type { RunRecord } from '../live/run-record.js';
 
 /** How many records one page looks at: a filter that nothing matches must not block the event loop. */
 const SCAN_LIMIT = 5_000;

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../ports/clock.js';
 import type { Retention } from '../../ports/backend.js';
-import { RunList } from './run-list.js';
-import type { RunRecord } from './run-record.js';
+import { RunList } from '../live/run-list.js';
+import type { RunRecord } from '../live/run-record.js';
 
 /** How many runs one sweep forgets at most: the rest go in the next turns. */
 const SWEEP_MOST = 1_000;

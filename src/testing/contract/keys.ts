@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { IdempotencyClaim } from '../../ports/backend.js';
+import type { IdempotencyClaim } from '../../ports/new-run.js';
 import { refuses } from './assertions.js';
 import type { Facts } from './suite.js';
 

@@ -1,4 +1,4 @@
-import type { NewRun } from '../../ports/backend.js';
+import type { NewRun } from '../../ports/new-run.js';
 import type { CancelledRequest, RunError } from '../../task/run.js';
 
 /** What every cancel of the suite says. */
@@ -15,6 +15,8 @@ export function newRun(id: string): NewRun {
     input: { n: 1 },
     priority: 0,
     maxAttempts: 3,
+    onCrash: 'retry',
+    maxCrashes: 3,
     delayMs: 0,
     expiresInMs: null,
     tags: [],

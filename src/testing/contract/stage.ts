@@ -5,12 +5,12 @@ import type {
   BackendEnvironment,
   Lease,
   MaybePromise,
-  NewRun,
   Retention,
   StoredRun,
   Worker,
   WorkOptions,
 } from '../../ports/backend.js';
+import type { NewRun } from '../../ports/new-run.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Run } from '../../task/run.js';
 import type { RunEvent } from '../../task/run-event.js';

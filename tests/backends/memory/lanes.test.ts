@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { memoryBackend } from '../../../src/backends/memory/memory-backend.js';
-import type { Backend, NewRun, StoredRun } from '../../../src/ports/backend.js';
+import type { Backend, StoredRun } from '../../../src/ports/backend.js';
+import type { NewRun } from '../../../src/ports/new-run.js';
 import { systemClock } from '../../../src/timing/system-clock.js';
 import { ManualClock, settle } from '../../../src/testing/manual-clock.js';
 
@@ -61,6 +62,8 @@ const SAMPLE: NewRun = {
   input: undefined,
   priority: 0,
   maxAttempts: 1,
+  onCrash: 'retry',
+  maxCrashes: 3,
   delayMs: 0,
   expiresInMs: null,
   tags: [],

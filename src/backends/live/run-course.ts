@@ -1,25 +1,36 @@
-import type { BackendEnvironment, NewRun, Outcome } from '../../ports/backend.js';
+import type { BackendEnvironment, Outcome } from '../../ports/backend.js';
 import { checkDuration } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import { MAX_FAILURES, type CancelledRequest, type Progress, type RunError } from '../../task/run.js';
 import { describeError } from '../../task/run-error.js';
-import type { LogLine, RunChange } from '../../task/run-event.js';
+import type { LogLine } from '../../task/run-event.js';
 import { isFinal, isWaiting } from '../../task/status.js';
 import { KeepAlive } from '../../timing/keep-alive.js';
-import { TimerQueue } from '../../timing/timer-queue.js';
 import type { Dispatcher } from './dispatcher.js';
+import type { Journal } from './journal.js';
+import { lastChange, QUEUED } from './run-changes.js';
 import { callFinalWatchers, callFreeWatchers, type RunLife } from './run-life.js';
 import type { MemoryLease, RareState, RunRecord } from './run-record.js';
+import { RunWaits } from './run-waits.js';
 
 /** What {@link RunCourse} works with. */
 export interface CourseParts {
   readonly environment: BackendEnvironment;
   readonly life: RunLife;
   readonly dispatcher: Dispatcher;
+  readonly journal: Journal;
+  /** Whether what the manager interrupts goes back to `queued`, for a later process. */
+  readonly durable: boolean;
   /** The input of a run that has ended is kept no longer; its result is. */
   readonly onInputGone: (record: RunRecord) => void;
   /** Puts an ended run away whose handlers have settled. */
   readonly shelve: (record: RunRecord) => void;
+}
+
+/** How long a run waits before it is due, and for its first attempt at most. */
+interface Waiting {
+  readonly delayMs: number;
+  readonly expiresInMs: number | null;
 }
 
 /** Takes runs from status to status: due, expired, cancelled, settled, released, ended. */
@@ -27,27 +38,50 @@ export class RunCourse {
   readonly #environment: BackendEnvironment;
   readonly #life: RunLife;
   readonly #dispatcher: Dispatcher;
+  readonly #journal: Journal;
+  readonly #durable: boolean;
   readonly #onInputGone: (record: RunRecord) => void;
   readonly #shelve: (record: RunRecord) => void;
-  readonly #timers: TimerQueue;
+  readonly #waits: RunWaits;
   readonly #keepAlive = new KeepAlive();
 
-  constructor({ environment, life, dispatcher, onInputGone, shelve }: CourseParts) {
+  constructor({ environment, life, dispatcher, journal, durable, onInputGone, shelve }: CourseParts) {
     this.#environment = environment;
     this.#life = life;
     this.#dispatcher = dispatcher;
+    this.#journal = journal;
+    this.#durable = durable;
     this.#onInputGone = onInputGone;
     this.#shelve = shelve;
-    this.#timers = new TimerQueue(environment.clock);
+    this.#waits = new RunWaits(environment.clock, {
+      onDue: (record) => this.#due(record),
+      onExpired: (record) => this.#expire(record),
+    });
   }
 
-  /** A run was accepted. */
-  begin(record: RunRecord, { delayMs, expiresInMs }: NewRun): void {
-    if (delayMs > 0) this.#wait(record, delayMs);
-    if (expiresInMs !== null) record.seldom.expiryTimer = this.#timers.after(expiresInMs, () => this.#expire(record));
+  /** A run was accepted, or found again in a waiting status. */
+  begin(record: RunRecord, { delayMs, expiresInMs }: Waiting): void {
+    if (record.status !== 'queued') this.#waits.wait(record, delayMs);
+    if (expiresInMs !== null) this.#waits.limit(record, expiresInMs);
     this.#life.born(record);
     if (this.#life.live === 1) this.#keepAlive.hold();
     if (record.status === 'queued') this.#dispatcher.enqueue(record);
+  }
+
+  /** Ends a waiting run that will not be tried (again). */
+  failWaiting(record: RunRecord, cause: TaskError): void {
+    this.#fail(record, describeError(cause, record.attempt), cause);
+  }
+
+  /** A run that has just begun could not be kept: it is to be as if it had never been. */
+  undo(record: RunRecord): void {
+    if (record.status === 'queued') this.#dispatcher.waiting.remove(record);
+    this.#waits.stop(record);
+    this.#life.undo(record);
+    if (this.#life.live === 0) this.#keepAlive.letGo();
+    const holder = record.lease?.holder;
+    record.lease = null;
+    holder?.lost();
   }
 
   /** Ends a waiting run, asks the holder of a running one, leaves every other alone. */
@@ -76,6 +110,7 @@ export class RunCourse {
     if (record.status === 'cancelling') this.#endCancelled(record, outcome);
     else if (outcome.type === 'completed') this.#complete(record, outcome.value);
     else if (outcome.type === 'retry') this.#retry(record, outcome);
+    else if (outcome.type === 'interrupted' && this.#durable) this.#giveBack(record);
     else if (outcome.type !== 'cancelled')
       this.#fail(record, outcome.error, outcome.type === 'failed' ? outcome.cause : undefined);
     return true;
@@ -88,12 +123,11 @@ export class RunCourse {
     record.lease = null;
     if (!isFinal(record.status)) {
       record.seldom.abandoned = false;
-      record.version += 1;
+      this.#life.touch(record);
       if (record.rare?.due) this.#enqueue(record);
       return;
     }
-    this.#shelve(record);
-    callFreeWatchers(record);
+    this.#journal.after(record, this.#free, record);
   }
 
   progress(lease: MemoryLease, progress: Progress): void {
@@ -108,7 +142,7 @@ export class RunCourse {
   }
 
   close(): void {
-    this.#timers.clear();
+    this.#waits.close();
     this.#keepAlive.close();
   }
 
@@ -130,11 +164,19 @@ export class RunCourse {
       rare.repeat = true;
       rare.delays += 1;
     }
-    this.#wait(record, delayMs);
+    this.#waits.wait(record, delayMs);
     const dueAt = rare.dueAt ?? record.updatedAt;
     this.#life.move(record, 'retrying', () => ({ type: 'run:retrying', error, dueAt, abandoned: rare.abandoned }));
     // It waits longer than it may, although it was at work when its time ran out.
     if (rare.expired) this.#expire(record);
+  }
+
+  /** No attempt is used: the next process makes it again. */
+  #giveBack(record: RunRecord): void {
+    record.seldom.repeat = true;
+    this.#life.move(record, 'queued', QUEUED);
+    // A handler that is still at work dies with this process.
+    if (record.lease === null) this.#dispatcher.enqueue(record);
   }
 
   #fail(record: RunRecord, error: RunError, cause: unknown): void {
@@ -155,15 +197,7 @@ export class RunCourse {
     rare.failures = Object.freeze([...rare.failures.slice(1 - MAX_FAILURES), failure]);
   }
 
-  #wait(record: RunRecord, delayMs: number): void {
-    const rare = record.seldom;
-    rare.dueAt = this.#environment.clock.now() + delayMs;
-    rare.due = false;
-    rare.dueTimer = this.#timers.after(delayMs, () => this.#due(record));
-  }
-
   #due(record: RunRecord): void {
-    record.seldom.dueTimer = undefined;
     // The next attempt does not begin before the handler of the last one has settled.
     if (record.lease === null) this.#enqueue(record);
     else record.seldom.due = true;
@@ -176,22 +210,16 @@ export class RunCourse {
   }
 
   #expire(record: RunRecord): void {
-    const rare = record.seldom;
-    rare.expiryTimer = undefined;
-    const { status, attempt } = record;
-    rare.expired = true;
-    if (!isWaiting(status)) return;
-    const message = 'The run was not started in time (expiresInMs)';
-    const cause = new TaskError('QUEUE_EXPIRED', message);
-    this.#fail(record, describeError(cause, attempt), cause);
+    record.seldom.expired = true;
+    if (isWaiting(record.status))
+      this.failWaiting(record, new TaskError('QUEUE_EXPIRED', 'The run was not started in time (expiresInMs)'));
   }
 
   /** The one place where a run gets its final status. */
   #end(record: RunRecord, status: 'completed' | 'failed' | 'cancelled'): void {
-    if (record.status === 'queued') this.#dispatcher.waiting.remove(record);
-    const { rare } = record;
-    if (rare !== null) this.#stopTimers(rare);
-    if (rare !== null && record.lease !== null) rare.abandoned = true;
+    if (record.status === 'queued' && record.next !== null) this.#dispatcher.waiting.remove(record);
+    this.#waits.stop(record);
+    if (record.rare !== null && record.lease !== null) record.rare.abandoned = true;
     this.#life.move(record, status, lastChange);
     // A failed run can be redriven and needs its input for that; no other run does.
     if (status !== 'failed') {
@@ -199,19 +227,20 @@ export class RunCourse {
       this.#onInputGone(record);
     }
     if (this.#life.live === 0) this.#keepAlive.letGo();
-    callFinalWatchers(record);
-    this.#environment.observer.settled(record);
-    if (record.lease !== null) return;
-    this.#shelve(record);
-    callFreeWatchers(record);
+    this.#journal.after(record, this.#tellEnd, record);
+    if (record.lease === null) this.#journal.after(record, this.#free, record);
   }
 
-  #stopTimers(rare: RareState): void {
-    if (rare.dueTimer) this.#timers.cancel(rare.dueTimer);
-    if (rare.expiryTimer) this.#timers.cancel(rare.expiryTimer);
-    rare.dueTimer = undefined;
-    rare.expiryTimer = undefined;
-  }
+  readonly #tellEnd = (record: RunRecord): void => {
+    callFinalWatchers(record);
+    this.#environment.observer.settled(record);
+  };
+
+  /** The run has ended and its handler has settled. */
+  readonly #free = (record: RunRecord): void => {
+    this.#shelve(record);
+    callFreeWatchers(record);
+  };
 }
 
 /** Before anything is written: a run that is half settled would stay so for ever. */
@@ -221,19 +250,7 @@ function refuseImpossible(record: RunRecord, outcome: Outcome): void {
     throw new Error(`run ${record.id} is ${record.status}: nobody cancelled it`);
 }
 
-const QUEUED = () => ({ type: 'run:queued' }) as const;
-
 /** Whether what a handler tells still concerns anybody. */
 function isCurrent(lease: MemoryLease): boolean {
   return lease.run.lease === lease && !lease.held && !isFinal(lease.run.status);
-}
-
-function lastChange(record: RunRecord): RunChange {
-  const { status } = record;
-  const abandoned = record.rare?.abandoned ?? false;
-  const error = record.rare?.error;
-  if (status === 'completed') return { type: 'run:completed' };
-  if (status === 'cancelled') return { type: 'run:cancelled', reason: record.rare?.cancel?.reason ?? null, abandoned };
-  if (!error) throw new Error(`run ${record.id} failed without an error`);
-  return { type: 'run:failed', error, abandoned };
 }

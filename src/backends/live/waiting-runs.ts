@@ -1,4 +1,4 @@
-import type { NewRun } from '../../ports/backend.js';
+import type { NewRun } from '../../ports/new-run.js';
 import type { RunKind } from '../../task/run.js';
 import { goesBefore, Lane, type QueueState } from './lane.js';
 import type { RunRecord } from './run-record.js';

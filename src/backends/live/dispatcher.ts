@@ -2,6 +2,8 @@ import type { Worker, WorkOptions } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
 import { nextTurn } from '../../timing/next-turn.js';
 import { TurnShare } from '../../timing/turn-share.js';
+import type { Journal } from './journal.js';
+import { STARTED } from './run-changes.js';
 import type { RunLife } from './run-life.js';
 import { MemoryLease, type RunRecord } from './run-record.js';
 import { WaitingRuns } from './waiting-runs.js';
@@ -10,6 +12,7 @@ import { WaitingRuns } from './waiting-runs.js';
 export interface DispatcherParts {
   readonly clock: Clock;
   readonly life: RunLife;
+  readonly journal: Journal;
   /** Whoever took a run threw: the run is to end, and delivery goes on. */
   readonly onBroken: (lease: MemoryLease, error: unknown) => void;
 }
@@ -21,13 +24,15 @@ export interface DispatcherParts {
 export class Dispatcher implements Worker {
   readonly waiting = new WaitingRuns();
   readonly #life: RunLife;
+  readonly #journal: Journal;
   readonly #onBroken: (lease: MemoryLease, error: unknown) => void;
   readonly #share: TurnShare;
   #options: WorkOptions | undefined;
   #awake = false;
 
-  constructor({ clock, life, onBroken }: DispatcherParts) {
+  constructor({ clock, life, journal, onBroken }: DispatcherParts) {
     this.#life = life;
+    this.#journal = journal;
     this.#onBroken = onBroken;
     this.#share = new TurnShare(() => clock.monotonic());
   }
@@ -87,20 +92,27 @@ export class Dispatcher implements Worker {
     else record.attempt += 1;
     record.progress = null;
     this.#life.move(record, 'running', STARTED);
-    record.markStarted();
+    record.startedAt = record.updatedAt;
     const lease = new MemoryLease(record);
     record.lease = lease;
     try {
-      const holder = options.take(record, lease);
-      lease.holder = holder;
-      holder.begin();
+      lease.holder = options.take(record, lease);
+    } catch (error) {
+      this.#onBroken(lease, error);
+      return;
+    }
+    // A handler that was at work when the process was killed must be known to have been.
+    this.#journal.after(record, this.#begin, lease);
+  }
+
+  readonly #begin = (lease: MemoryLease): void => {
+    try {
+      lease.holder?.begin();
     } catch (error) {
       this.#onBroken(lease, error);
     }
-  }
+  };
 }
-
-const STARTED = () => ({ type: 'run:started' }) as const;
 
 const settled = Promise.resolve();
 

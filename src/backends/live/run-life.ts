@@ -2,6 +2,7 @@ import type { Moment, Watcher } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
 import type { RunChange, RunEvent } from '../../task/run-event.js';
 import { canMove, isFinal, isWaiting, type RunStatus } from '../../task/status.js';
+import type { Journal } from './journal.js';
 import type { RunRecord } from './run-record.js';
 
 /** Says what happened to a run, to those who listen. A function made for each run would cost more than the step. */
@@ -13,14 +14,16 @@ type Change = (record: RunRecord) => RunChange;
  */
 export class RunLife {
   readonly #clock: Clock;
+  readonly #journal: Journal;
   readonly #listeners = new Set<(event: RunEvent) => void>();
   /** Runs that are `scheduled`, `queued` or `retrying`. */
   waiting = 0;
   /** Runs that have not ended. */
   live = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, journal: Journal) {
     this.#clock = clock;
+    this.#journal = journal;
   }
 
   /** Counts a record that was just made, and tells of it. */
@@ -28,6 +31,7 @@ export class RunLife {
     record.lane.counts[record.status] += 1;
     this.waiting += 1;
     this.live += 1;
+    this.#journal.changed(record);
     if (!this.#heard(record)) return;
     const dueAt = record.rare?.dueAt ?? record.createdAt;
     this.#tell(record, record.status === 'scheduled' ? { type: 'run:scheduled', dueAt } : { type: 'run:queued' });
@@ -45,13 +49,28 @@ export class RunLife {
     if (isFinal(to)) this.live -= 1;
     record.status = to;
     record.updatedAt = this.#clock.now();
-    this.note(record, change);
+    this.touch(record);
+    this.#tellIfHeard(record, change);
+  }
+
+  /** Counts a change that nobody is told of. */
+  touch(record: RunRecord): void {
+    record.version += 1;
+    this.#journal.changed(record);
   }
 
   /** Tells of something that changes no status. */
   note(record: RunRecord, change: Change): void {
     record.version += 1;
-    if (this.#heard(record)) this.#tell(record, change(record));
+    this.#journal.changedLazily(record);
+    this.#tellIfHeard(record, change);
+  }
+
+  /** A record that has not ended is to be as if it had never been. */
+  undo(record: RunRecord): void {
+    this.gone(record);
+    if (isWaiting(record.status)) this.waiting -= 1;
+    if (!isFinal(record.status)) this.live -= 1;
   }
 
   /** A record is no longer kept. */
@@ -66,6 +85,10 @@ export class RunLife {
       listeners.delete(listener);
       if (record?.rare && listeners.size === 0) record.rare.listeners = undefined;
     };
+  }
+
+  #tellIfHeard(record: RunRecord, change: Change): void {
+    if (this.#heard(record)) this.#tell(record, change(record));
   }
 
   #heard(record: RunRecord): boolean {
@@ -83,9 +106,13 @@ export class RunLife {
       attempt: record.attempt,
       ...change,
     };
-    for (const listener of this.#listeners) listener(event);
-    for (const listener of record.rare?.listeners ?? []) listener(event);
+    this.#journal.after(record, this.#emit, { event, to: record });
   }
+
+  readonly #emit = ({ event, to }: { event: RunEvent; to: RunRecord }): void => {
+    for (const listener of this.#listeners) listener(event);
+    for (const listener of to.rare?.listeners ?? []) listener(event);
+  };
 }
 
 /** Adds who waits for a moment of a run; calls back at once where it has passed. */

@@ -1,4 +1,5 @@
-import type { Holder, Lease, NewRun, StoredRun, Watcher } from '../../ports/backend.js';
+import type { Holder, Lease, StoredRun, Watcher } from '../../ports/backend.js';
+import type { NewRun } from '../../ports/new-run.js';
 import type { QueuedTimer } from '../../timing/timer-queue.js';
 import type { CancelledRequest, Progress, Run, RunError, RunFailure, RunKind } from '../../task/run.js';
 import type { RunEvent } from '../../task/run-event.js';
@@ -26,6 +27,8 @@ export class RareState {
   redriveOf: string | null = null;
   redrivenBy: string | null = null;
   dueAt: number | null = null;
+  /** When the time it may wait for its first attempt is over. */
+  expiresAt: number | null = null;
   dueTimer: QueuedTimer | undefined;
   expiryTimer: QueuedTimer | undefined;
   /** The time it may wait is over. */
@@ -117,9 +120,12 @@ export class RunRecord extends ListNode implements StoredRun {
     this.#updated = at - ORIGIN;
   }
 
-  /** The present or last attempt began when the record was changed last. */
-  markStarted(): void {
-    this.#started = this.#updated;
+  get startedAt(): number | null {
+    return this.#started === null ? null : ORIGIN + this.#started;
+  }
+
+  set startedAt(at: number | null) {
+    this.#started = at === null ? null : at - ORIGIN;
   }
 
   get kind(): RunKind {
@@ -184,7 +190,7 @@ export class RunRecord extends ListNode implements StoredRun {
       redrivenBy: rare === null ? null : rare.redrivenBy,
       createdAt: this.createdAt,
       dueAt: rare === null ? null : rare.dueAt,
-      startedAt: this.#started === null ? null : ORIGIN + this.#started,
+      startedAt: this.startedAt,
       updatedAt,
       finishedAt: isFinal(status) ? updatedAt : null,
       cancelRequestedAt: rare === null ? null : rare.cancelRequestedAt,
