@@ -1,4 +1,4 @@
-import type { JsonValue } from '../task/json-value.js';
+import type { JsonValue } from '../task/json-conversion.js';
 import type { Run, RunError } from '../task/run.js';
 
 /** Why an attempt failed, on the wire. */
