@@ -5,8 +5,8 @@ import type { ImportFormat } from '../imports/import-record.js';
 import type { ImportRuns } from '../imports/import-runs.js';
 import { TaskError } from '../task/errors.js';
 import { tooLarge } from './problem.js';
-import { isUtf8Charset } from './request-body.js';
-import { badRequest, RequestError } from './request-error.js';
+import { isUnread, isUtf8Charset, readBefore } from './request-body.js';
+import { RequestError } from './request-error.js';
 import { readIdempotencyKey, readPathName, refuseQuery } from './request-values.js';
 import type { RouteParts } from './route-parts.js';
 import { CACHE_CONTROL, sendStarted } from './run-answer.js';
@@ -79,9 +79,9 @@ function readFormat(ctx: Context): ImportFormat {
  * @throws {RequestError} 400 where it does not: nothing would be imported, and nobody would know.
  */
 function bodyOf(ctx: Context, format: ImportFormat): Readable {
-  if (!ctx.req.readableDidRead && !ctx.req.readableEnded) return ctx.req;
+  if (isUnread(ctx)) return ctx.req;
   const left: unknown = ctx.request.rawBody ?? ctx.request.body;
   if (typeof left === 'string' || Buffer.isBuffer(left)) return Readable.from([Buffer.from(left)]);
   if (format === 'json' && Array.isArray(left)) return Readable.from([Buffer.from(JSON.stringify(left))]);
-  throw badRequest('The body was read before it came here: mount these routes before whatever reads bodies');
+  throw readBefore();
 }

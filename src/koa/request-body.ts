@@ -25,22 +25,36 @@ const readBytes: Middleware = bodyParser({
 /**
  * Reads the request's body as JSON. One that a parser of the host has read already is taken from `ctx.request.body`.
  *
- * @throws {RequestError} 400 empty, no JSON, no UTF-8, nested deeper than 64, garbage where packed data was announced;
- * 413 over 1 MiB; 415 not `application/json` (or `+json`) in UTF-8, or packed in an unknown way.
+ * @throws {RequestError} 400 empty, no JSON, no UTF-8, nested deeper than 64, garbage where packed data was announced,
+ * read and not kept; 413 over 1 MiB; 415 not `application/json` (or `+json`) in UTF-8, or packed in an unknown way.
  */
 export async function readJsonBody(ctx: Context): Promise<unknown> {
   checkContentType(ctx.req.headers['content-type'] ?? '');
-  const read: unknown = ctx.request.body;
-  if (read === undefined) {
+  if (isUnread(ctx)) {
     const bytes = await bytesOf(ctx);
     const encoding = ctx.req.headers['content-encoding'];
     return parseBytes(encoding === undefined ? bytes : await unpack(bytes, encoding));
   }
+  const read: unknown = ctx.request.body;
+  if (read === undefined) throw readBefore();
   if (Buffer.isBuffer(read)) return parseBytes(read);
   if (typeof read === 'string') return parseText(read);
   if (ctx.request.rawBody === '' || ctx.get('Content-Length') === '0') throw badRequest('The body is empty');
   checkTree(read);
   return read;
+}
+
+/**
+ * Whether nobody has read the body so far, whatever `ctx.request.body` says: parsers leave an empty object there of a
+ * body that is none of theirs.
+ */
+export function isUnread({ req }: Context): boolean {
+  return !req.readableDidRead && !req.readableEnded;
+}
+
+/** Something before the routes has read the body, and left nothing of it, or not all. */
+export function readBefore(): RequestError {
+  return badRequest('The body was read before it came here: mount these routes before whatever reads bodies');
 }
 
 /** @throws {RequestError} 415 unless the type is JSON and the charset, if any, is UTF-8. */
@@ -68,6 +82,9 @@ async function bytesOf(ctx: Context): Promise<Buffer> {
   const { headers } = ctx.req;
   const packed = headers['content-encoding'];
   if (packed !== undefined) headers['content-encoding'] = 'identity';
+  // What a parser of the host has left, and what has switched that one off, would stop this one.
+  ctx.request.body = undefined;
+  ctx['disableBodyParser'] = false;
   try {
     await readBytes(ctx, nothing);
   } catch (error) {
