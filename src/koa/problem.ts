@@ -76,8 +76,10 @@ function fromTaskError(error: TaskError): RequestError {
   if (status === 500) return new RequestError(500, 'INTERNAL', 'Something went wrong on the server', { cause: error });
   const errors = error.code === 'INPUT_INVALID' ? issuesOf(error) : undefined;
   const retry = status === 429 || status === 503;
-  return new RequestError(status, error.code, DETAIL[error.code] ?? error.message, {
+  const conflict = error.code === 'RUN_CONFLICT' ? describeConflict(error.details) : undefined;
+  return new RequestError(status, error.code, conflict?.detail ?? DETAIL[error.code] ?? error.message, {
     cause: error,
+    ...(conflict?.runStatus !== undefined && { runStatus: conflict.runStatus }),
     ...(errors && { errors }),
     ...(retry && { headers: { 'Retry-After': RETRY_AFTER } }),
   });
@@ -89,6 +91,20 @@ const DETAIL: Partial<Record<ErrorCode, string>> = {
   TASK_UNKNOWN: 'There is no task of this name',
   RUN_NOT_FOUND: 'There is no run of this id',
 };
+
+/** The error's own message names the id, which the caller has sent, and advises what only the library offers. */
+function describeConflict({ status, abandoned, redrivenBy }: TaskError['details']): {
+  readonly detail: string;
+  readonly runStatus?: string;
+} {
+  if (typeof redrivenBy === 'string') return { detail: `The run was redriven before, as ${redrivenBy}` };
+  if (typeof status !== 'string') return { detail: 'Only a failed run of a task can be redriven' };
+  const detail =
+    abandoned === true
+      ? `The run of this id is ${status}, but its handler is still at work: wait, or use another id`
+      : `A run of this id is ${status}: wait for its end, or use another id`;
+  return { detail, runStatus: status };
+}
 
 /** The task's schema points into the input; a client sees the whole body. */
 function issuesOf(error: TaskError): readonly InputIssue[] | undefined {

@@ -38,7 +38,15 @@ const fragile = defineTask({
   handler: () => 1,
 });
 
+const failing = defineTask({
+  name: 'failing',
+  handler: () => {
+    throw new Error('always');
+  },
+});
+
 let manager: TaskManager;
+let release: () => void;
 let server: TestServer;
 let logged: { fields: { err?: unknown }; message: string }[];
 const quiet = (): void => undefined;
@@ -51,7 +59,8 @@ const logger: Logger = {
 
 beforeEach(async () => {
   logged = [];
-  manager = new TaskManager({ tasks: [form, fragile] });
+  release = () => undefined;
+  manager = new TaskManager({ tasks: [form, fragile, failing], graceMs: 0 });
   const imports = importRuns({ manager, files: fileFolder({ folder: '/dev/null/no-folder' }) });
   const app = new Koa();
   app.use(taskRoutes({ manager, imports, logger }).routes());
@@ -59,6 +68,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  release();
   await manager.close({ graceMs: 0 });
   await server.close();
 });
@@ -121,6 +131,40 @@ describe('a problem', () => {
       expect(answer.text).not.toContain('no-such-name');
     }
     expect(logged).toEqual([]);
+  });
+});
+
+describe('a conflict', () => {
+  const conflict = async (path: string, body?: unknown): Promise<unknown> => JSON.parse((await post(path, body)).text);
+
+  it('says what stands in the way and what a client can do, and does not repeat the id', async () => {
+    const stuck = new Promise<void>((resolve) => (release = resolve));
+    const run = await manager.start('the-id', () => stuck);
+    await manager.start('other', () => undefined);
+    expect(await conflict('/process', { task: 'form', input: {}, id: 'the-id' })).toMatchObject({
+      status: 409,
+      code: 'RUN_CONFLICT',
+      detail: 'A run of this id is running: wait for its end, or use another id',
+      runStatus: 'running',
+    });
+    await manager.cancel('the-id');
+    expect((await run.settled()).abandoned).toBe(true);
+    expect(await conflict('/process', { task: 'form', input: {}, id: 'the-id' })).toMatchObject({
+      detail: 'The run of this id is cancelled, but its handler is still at work: wait, or use another id',
+      runStatus: 'cancelled',
+    });
+  });
+
+  it('says of a run that cannot be redriven why not, and which run it was redriven as', async () => {
+    await (await manager.start('the-id', () => 1)).settled();
+    expect(await conflict('/process/the-id/redrive')).toMatchObject({
+      detail: 'Only a failed run of a task can be redriven',
+    });
+    await (await manager.startNamed('failing', 1, { id: 'failed' })).settled();
+    const { id } = JSON.parse((await post('/process/failed/redrive', undefined)).text) as { id: string };
+    expect(await conflict('/process/failed/redrive')).toMatchObject({
+      detail: `The run was redriven before, as ${id}`,
+    });
   });
 });
 
