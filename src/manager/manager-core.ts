@@ -135,12 +135,12 @@ export class ManagerCore implements HandleSource {
     return this.backend.find(id);
   }
 
-  async cancel(id: string, reason: string | CancelRequest | undefined): Promise<Run | undefined> {
+  async cancel(id: string, reason: string | CancelRequest | undefined, ordinal?: number): Promise<Run | undefined> {
     const request = cancelRequest(reason);
     // Nothing is awaited before the request is passed on: a handler sees its signal in the turn of the cancel.
     const opened = this.open();
     if (opened instanceof Promise) await opened;
-    return (await this.backend.cancel(id, request))?.snapshot();
+    return (await this.backend.cancel(id, request, ordinal))?.snapshot();
   }
 
   /** Somebody cancelled a run that had ended. */

@@ -11,7 +11,8 @@ import { unlessAborted } from '../timing/on-abort.js';
 export interface HandleSource {
   readonly backend: Backend;
   find(id: string): Promise<StoredRun | undefined>;
-  cancel(id: string, reason: string | CancelRequest | undefined): Promise<Run | undefined>;
+  /** Of the run with this id, and where an ordinal is given of no other. */
+  cancel(id: string, reason: string | CancelRequest | undefined, ordinal?: number): Promise<Run | undefined>;
   /** Somebody cancelled a run that had ended. */
   cancelledLate(): void;
   events(id: string, run: StoredRun | undefined, signal: AbortSignal | undefined): AsyncIterable<StreamedEvent>;
@@ -77,11 +78,12 @@ export class RunHandle<Result> {
    * @returns the run after the request; undefined where there is none.
    */
   async cancel(reason?: string | CancelRequest): Promise<Run | undefined> {
-    if (this.#run !== undefined && isFinal(this.#run.status)) {
-      this.#source.cancelledLate();
-      return this.#run.snapshot();
-    }
-    return this.#source.cancel(this.id, reason);
+    const run = this.#run;
+    if (run === undefined) return this.#source.cancel(this.id, reason);
+    const asked = isFinal(run.status) ? undefined : await this.#source.cancel(this.id, reason, run.ordinal);
+    if (asked !== undefined) return asked;
+    this.#source.cancelledLate();
+    return run.snapshot();
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Accepted, MaybePromise } from '../ports/backend.js';
 import { hasCode, TaskError } from '../task/errors.js';
+import { isFinal } from '../task/status.js';
 import type { AdHocFunctions } from './ad-hoc-functions.js';
 import type { StartOptions } from './manager-options.js';
 import { parseInput } from './parse-input.js';
@@ -88,12 +89,18 @@ export class RunStarter {
       } catch (error) {
         const leftMs = deadline - clock.monotonic();
         if (!hasCode(error, 'RUN_CONFLICT') || leftMs <= 0) throw error;
-        const active = await this.#source.backend.cancel(run.id, { by: 'caller', reason: 'replaced' });
-        const { signal } = this.#closing;
-        if (active !== undefined)
-          await waitUntilFree(this.#source.backend, active, { clock, timeoutMs: leftMs, signal });
+        await this.#cancelUntilFree(run.id, leftMs);
       }
     }
+  }
+
+  async #cancelUntilFree(id: string, timeoutMs: number): Promise<void> {
+    const { backend, options } = this.#source;
+    const active = await backend.find(id);
+    if (active === undefined) return;
+    // Where only its handler is still at work, there is nothing left to cancel.
+    if (!isFinal(active.status)) await backend.cancel(id, { by: 'caller', reason: 'replaced' }, active.ordinal);
+    await waitUntilFree(backend, active, { clock: options.clock, timeoutMs, signal: this.#closing.signal });
   }
 
   /** Starts a failed run again, as a new one. */

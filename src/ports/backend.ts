@@ -191,8 +191,12 @@ export interface Backend {
   list(filter: RunFilter): MaybePromise<StoredPage>;
   counts(): MaybePromise<readonly TaskCounts[]>;
 
-  /** Ends a waiting run, asks the holder of a running one, leaves an ended one alone; gives the run as it is then. */
-  cancel(id: string, request: CancelledRequest): MaybePromise<StoredRun | undefined>;
+  /**
+   * Ends a waiting run, asks the holder of a running one, leaves an ended one alone; gives the run as it is then.
+   *
+   * @param ordinal only the run with this one: another run of the id is left alone, and the answer is undefined.
+   */
+  cancel(id: string, request: CancelledRequest, ordinal?: number): MaybePromise<StoredRun | undefined>;
 
   pause(queue: string): MaybePromise<void>;
   resume(queue: string): MaybePromise<void>;

@@ -1,6 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { TaskContext } from '../../src/task/task-context.js';
 import { defineTask } from '../../src/task/task.js';
+import { memoryBackend } from '../../src/backends/memory/memory-backend.js';
+import type { Backend } from '../../src/ports/backend.js';
 import { settle } from '../fake-clock.js';
 import { aborted, codeOf, Gate, hang, newManager, readAll } from './workbench.js';
 
@@ -223,5 +225,29 @@ describe('cancel', () => {
     expect(await manager.cancel('a')).toEqual(ended);
     expect(await run.cancel()).toEqual(ended);
     expect((await manager.counts()).dropped).toBe(2);
+  });
+
+  it('by a handle whose run ended while the backend was asked leaves the next run of the id alone', async () => {
+    const backend = memoryBackend();
+    const asked = new Gate();
+    const cancelNow = backend.cancel.bind(backend);
+    const { manager } = newManager({
+      backend: Object.assign(backend, {
+        cancel: async (...args: Parameters<Backend['cancel']>) => {
+          await asked.promise;
+          return cancelNow(...args);
+        },
+      }),
+    });
+    const gate = new Gate();
+    const first = await manager.start('a', () => gate.promise);
+    const cancelling = first.cancel();
+    gate.open('first');
+    const ended = await first.settled();
+    const second = await manager.start('a', () => 'second', { delayMs: 1_000 });
+    asked.open(undefined);
+    expect(await cancelling).toEqual(ended);
+    expect(await second.snapshot()).toMatchObject({ status: 'scheduled', cancelRequestedAt: null });
+    expect((await manager.counts()).dropped).toBe(1);
   });
 });

@@ -96,6 +96,22 @@ describe('ifActive', () => {
       expect(clock.pendingRefed).toBe(0);
     });
 
+    it('waits for the handler of a run that has ended, and counts no cancel that came late', async () => {
+      const { manager, clock } = newManager({ graceMs: 100 });
+      const gate = new Gate();
+      const old = await manager.start('a', () => gate.promise);
+      await settle();
+      await old.cancel();
+      await clock.run(100);
+      const started = manager.start('a', () => 'new', { ifActive: 'replace' });
+      await settle();
+      expect((await manager.counts()).dropped).toBe(0);
+      gate.open('late');
+      expect(await (await started).result()).toBe('new');
+      // The late result.
+      expect((await manager.counts()).dropped).toBe(1);
+    });
+
     it('raced by others leaves one run: each replaces the one before, the last stays', async () => {
       const { manager, clock } = newManager();
       const began: number[] = [];

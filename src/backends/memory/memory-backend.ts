@@ -140,9 +140,10 @@ class MemoryBackend implements Backend {
     return Array.from(this.#open.dispatcher.waiting.lanes, ({ task, counts }) => ({ task, counts }));
   }
 
-  cancel(id: string, request: CancelledRequest): RunRecord | undefined {
+  cancel(id: string, request: CancelledRequest, ordinal?: number): RunRecord | undefined {
     const record = this.#open.index.get(id);
-    if (record !== undefined) this.#open.course.cancel(record, request);
+    if (record === undefined || (ordinal !== undefined && record.ordinal !== ordinal)) return undefined;
+    this.#open.course.cancel(record, request);
     return record;
   }
 

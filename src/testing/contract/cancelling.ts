@@ -81,6 +81,17 @@ export function cancelling({ fact }: Facts): void {
     assert.deepEqual([await stage.run('a'), await stage.run('b')], before);
     assert.deepEqual(stage.cancelledLate, ['a', 'b']);
   });
+
+  fact('a cancel that names a run by its ordinal leaves another run of its id alone', async (stage) => {
+    stage.work();
+    const first = await stage.deliver('a');
+    const { ordinal } = first.run;
+    await first.complete();
+    const { run } = await stage.accept('a', { delayMs: 1_000 });
+    assert.equal(await stage.backend.cancel('a', REQUEST, ordinal), undefined);
+    assert.deepEqual([(await stage.run('a')).status, stage.cancelledLate], ['scheduled', []]);
+    assert.equal((await stage.backend.cancel('a', REQUEST, run.ordinal))?.status, 'cancelled');
+  });
 }
 
 async function isCancelledAtOnce(stage: Stage, id: string): Promise<void> {
