@@ -95,4 +95,20 @@ describe('input', () => {
       expect(await (await manager.start('after', () => 'still delivers')).result()).toBe('still delivers');
     },
   );
+
+  it('that a schema fails to judge at an attempt is judged again at the next one, as the policy says', async () => {
+    const { manager, clock } = newManager();
+    const answers = ['at the start', new Error('broken'), 'at the second attempt'];
+    const input = schema(() => {
+      const value = answers.shift();
+      if (value instanceof Error) throw value;
+      return { value };
+    });
+    const retry = { maxAttempts: 2, initialDelayMs: 100, jitter: 'none' } as const;
+    const run = await manager.start(defineTask({ name: 't', input, retry, handler: (value) => value }), 1);
+    await settle();
+    expect(await run.snapshot()).toMatchObject({ status: 'retrying', attempt: 1, error: { code: 'HANDLER_FAILED' } });
+    await clock.run(100);
+    expect(await run.settled()).toMatchObject({ status: 'completed', attempt: 2, result: 'at the second attempt' });
+  });
 });
