@@ -18,7 +18,8 @@ const MAX = 200_000;
 let manager: TaskManager;
 let server: TestServer;
 let opened: Readable[];
-let endless: boolean;
+let content: () => AsyncIterable<string>;
+let reported: unknown[];
 let got: { task: string; format: string; hash: string }[];
 
 function sha(data: string | Uint8Array): string {
@@ -40,15 +41,14 @@ const imports: ImportService = {
     return (await manager.startNamed('echo', null)) as RunHandle<never>;
   },
   failures: async () => {
-    const lines = ['{"index":0}\n', '{"index":3}\n'];
-    const stream = endless ? new Readable({ read: () => void stream.push(lines[0]) }) : Readable.from(lines);
+    const stream = Readable.from(content());
     opened.push(stream);
     return stream;
   },
 };
 
 async function start(app: Koa): Promise<void> {
-  app.silent = true;
+  app.on('error', (error: unknown) => reported.push(error));
   app.use(taskRoutes({ manager, imports }).routes());
   server = await serve(app);
 }
@@ -56,7 +56,11 @@ async function start(app: Koa): Promise<void> {
 beforeEach(async () => {
   got = [];
   opened = [];
-  endless = false;
+  reported = [];
+  content = async function* () {
+    yield '{"index":0}\n';
+    yield '{"index":3}\n';
+  };
   manager = new TaskManager({ tasks: TASKS });
   await start(new Koa());
 });
@@ -214,13 +218,26 @@ describe('GET /process/{id}/failures', () => {
 
   it('closes the file when the client leaves in the middle', async () => {
     Reflect.set(manager, 'get', async () => ({ id: 'i', kind: 'import' }));
-    endless = true;
+    content = async function* () {
+      for (;;) yield '{"index":0}\n';
+    };
     const socket = connect(server.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write('GET /process/i/failures HTTP/1.1\r\nHost: x\r\n\r\n');
     await new Promise((resolve) => socket.once('data', resolve));
     socket.destroy();
     await until(() => opened[0]?.destroyed === true);
+    expect(reported).toEqual([]);
+  });
+
+  it.each([[[]], [['{"index":0}\n']]])('that cannot be read (after %j) are a fault of the server', async (lines) => {
+    Reflect.set(manager, 'get', async () => ({ id: 'i', kind: 'import' }));
+    content = async function* () {
+      yield* lines;
+      throw new Error('the disk is gone');
+    };
+    await expect(raw(server, { path: '/process/i/failures' })).rejects.toThrow();
+    expect(reported).toMatchObject([{ message: 'the disk is gone' }]);
   });
 
   it('is 404 for unknown runs and for those that are no imports', async () => {
