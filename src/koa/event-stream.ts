@@ -110,8 +110,8 @@ class EventStream implements JournalReader {
     this.#state = 'fetching';
     this.#feed.snapshot().then(
       (snapshot) => this.#goOn(snapshot),
-      // The store cannot be reached: the client will come back.
-      () => this.#res.destroy(),
+      // The store cannot be reached: the client will come back. Koa reports what an answer was broken with.
+      (error: unknown) => this.#res.destroy(error instanceof Error ? error : undefined),
     );
   }
 

@@ -22,6 +22,8 @@ export async function listRuns(ctx: Context, parts: RouteParts): Promise<void> {
   if (!wantsEvents(ctx)) {
     const { json } = await lister.list(parsed.request);
     sendJson(ctx, 200, json);
+  } else if (parsed.request.cursor !== undefined) {
+    throw badRequest('The events of all runs begin with the newest ones: they take no cursor');
   } else if (ctx.method === 'HEAD') {
     sendEventHeaders(ctx);
   } else {

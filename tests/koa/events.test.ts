@@ -14,13 +14,15 @@ let manager: TaskManager;
 let server: TestServer;
 let clock: FakeClock;
 let readers: EventReader[];
+let reported: unknown[];
 
 beforeEach(async () => {
   clock = new FakeClock();
   readers = [];
+  reported = [];
   manager = new TaskManager({ tasks: TASKS, graceMs: 50 });
   const app = new Koa();
-  app.silent = true;
+  app.on('error', (error: unknown) => reported.push(error));
   app.use(taskRoutes({ manager, clock }).routes());
   server = await serve(app);
 });
@@ -413,6 +415,16 @@ describe('GET /process with Accept: text/event-stream', () => {
     const reader = await watch('/process', { accept: '*/*' });
     expect(reader.headers['content-type']).toBe('application/json; charset=utf-8');
     expect(reader.headers['vary']).toBe('Accept');
+  });
+
+  it('takes no cursor, because it begins with the newest: a strange one would break every answer after its head', async () => {
+    for (const cursor of ['x', '1.2']) expect((await watchAll(`?cursor=${cursor}`)).status).toBe(400);
+  });
+
+  it('is cut off, and the fault reported, where the runs cannot be listed', async () => {
+    Reflect.set(manager, 'list', () => Promise.reject(new Error('the disk is gone')));
+    await (await watchAll()).rest();
+    expect(reported).toMatchObject([{ message: 'the disk is gone' }]);
   });
 
   it('refuses malformed filters, and ends when the manager closes', async () => {
