@@ -5,7 +5,7 @@ import { managerCore, type TaskManager } from '../manager/task-manager.js';
 import type { ManagerCore } from '../manager/manager-core.js';
 import type { RunHandle } from '../manager/run-handle.js';
 import type { StartOptions } from '../manager/manager-options.js';
-import { checkInteger, checkOptions } from '../task/checks.js';
+import type { Start } from '../manager/start-request.js';
 import { TaskError } from '../task/errors.js';
 import { NO_RETRY } from '../task/retry-policy.js';
 import { isFinal } from '../task/status.js';
@@ -15,43 +15,9 @@ import { FailuresFile, type FailuresLimits } from './failures-file.js';
 import { FileRoom } from './file-room.js';
 import { showFailures } from './shown-failures.js';
 import { Spool, type SpooledBody } from './spool.js';
+import { resolveImportOptions, type ImportOptions, type ImportRequest } from './import-options.js';
 import type { ImportFormat } from './import-record.js';
 import { ImportRun, type ImportResult } from './import-run.js';
-
-/** What {@link importRuns} takes. */
-export interface ImportOptions {
-  readonly manager: TaskManager;
-  /** Where bodies are spooled, and failures written. Closed by whoever made it, after the manager. */
-  readonly files: FileStore;
-  /** The longest body, in bytes. Default 268,435,456 (256 MiB). */
-  readonly maxBytes?: number;
-  /**
-   * How many bytes the files of all imports may take up, half of them bodies and half of them failures. Default
-   * 4,294,967,296 (4 GiB), or twice `maxBytes` where that is more.
-   */
-  readonly maxSpoolBytes?: number;
-  /** How many bytes the failures of one import may take up; later ones are only counted. Default 268,435,456. */
-  readonly maxFailuresBytes?: number;
-  /** How many records of one import are handled before another import gets its turn. Default 100. */
-  readonly batchSize?: number;
-  /** How many records are at work at once, over all imports; each also takes a slot of its task. Default 5. */
-  readonly maxConcurrent?: number;
-}
-
-/** What an import is started with. */
-export interface ImportRequest extends Pick<StartOptions, 'id' | 'priority' | 'tags' | 'owner' | 'idempotencyKey'> {
-  readonly format: ImportFormat;
-  /** The file. It is read to its end before the import is accepted. */
-  readonly body: ByteStream;
-  /** How long the body is said to be, in bytes: where there is no room for it, it is not read. */
-  readonly expectedBytes?: number;
-  /** Ends the reading of the body; an import that was accepted goes on. */
-  readonly signal?: AbortSignal;
-}
-
-const KNOWN = ['manager', 'files', 'maxBytes', 'maxSpoolBytes', 'maxFailuresBytes', 'batchSize', 'maxConcurrent'];
-const MAX_BYTES = 268_435_456;
-const MAX_SPOOL_BYTES = 4_294_967_296;
 
 /** The imports of each manager that has any. */
 const made = new WeakMap<TaskManager, ImportRuns>();
@@ -63,11 +29,11 @@ const made = new WeakMap<TaskManager, ImportRuns>();
  * @throws {Error} when the manager has imports already: the runs of the ones would be handled by the others.
  */
 export function importRuns(options: ImportOptions): ImportRuns {
-  checkOptions("importRuns' options", options, KNOWN);
+  const resolved = resolveImportOptions(options);
   if (made.has(options.manager)) {
     throw new Error('This manager has imports already: call importRuns() once, before its routes are mounted');
   }
-  const imports = new ImportRuns(options);
+  const imports = new ImportRuns(resolved);
   made.set(options.manager, imports);
   return imports;
 }
@@ -90,8 +56,8 @@ export class ImportRuns {
   readonly #failures = new Map<string, FailuresFile>();
   readonly #failuresLimits: FailuresLimits;
 
-  constructor({ manager, files, batchSize = 100, maxConcurrent = 5, ...limits }: ImportOptions) {
-    const { maxBytes, maxSpoolBytes, maxFailuresBytes } = checkLimits(limits);
+  constructor({ manager, files, batchSize, maxConcurrent, ...limits }: Required<ImportOptions>) {
+    const { maxBytes, maxSpoolBytes, maxFailuresBytes } = limits;
     this.maxBytes = maxBytes;
     this.#core = managerCore(manager);
     this.#files = files;
@@ -123,26 +89,35 @@ export class ImportRuns {
     // Only its body tells whether a start with a key is a new one: it may find its run also when no more can wait.
     if (!hashed) await this.#refuseIfQueueFull();
     const spooled = await this.#spool.put(body, { signal, hashed });
+    const start = {
+      task: { ...this.#task, queue, priority },
+      name: task,
+      kind: 'import' as const,
+      input: { file: spooled.name, format },
+      sameInput: { format, sha256: spooled.sha256 },
+    };
+    const handle = await this.#accept(start, options, spooled);
+    // The import is accepted: what becomes of its body no longer matters to whoever sent it.
+    await this.#keepUntilEnd(handle, spooled).catch((err: unknown) => {
+      this.#core.options.logger?.error({ runId: handle.id, err }, 'The body of an import could not be removed');
+    });
+    // What the import's handler returns is an ImportResult.
+    return handle as RunHandle<ImportResult>;
+  }
+
+  /** @throws as `ManagerCore.start` does; nothing is left of the body then. */
+  async #accept(start: Start, options: StartOptions, spooled: SpooledBody): Promise<RunHandle<unknown>> {
     try {
-      const start = {
-        task: { ...this.#task, queue, priority },
-        name: task,
-        kind: 'import' as const,
-        input: { file: spooled.name, format },
-        sameInput: { format, sha256: spooled.sha256 },
-      };
-      const handle = await this.#core.start(start, options);
-      if (handle.replayed) await this.#spool.remove(spooled);
-      else await this.#keepUntilEnd(handle, spooled);
-      // What the import's handler returns is an ImportResult.
-      return handle as RunHandle<ImportResult>;
+      return await this.#core.start(start, options);
     } catch (error) {
       await this.#spool.remove(spooled).catch(() => undefined);
       throw error;
     }
   }
 
+  /** The run of a replayed start has a body of its own. */
   async #keepUntilEnd(handle: RunHandle<unknown>, spooled: SpooledBody): Promise<void> {
+    if (handle.replayed) return this.#spool.remove(spooled);
     this.#spool.keep(handle.id, spooled);
     const run = await handle.snapshot();
     // A backend may have told of the end before it has answered the start.
@@ -156,8 +131,8 @@ export class ImportRuns {
     let waiting = 0;
     for (const { counts } of await this.#core.backend.counts())
       waiting += counts.scheduled + counts.queued + counts.retrying;
-    if (waiting >= queueLimit)
-      throw new TaskError('QUEUE_FULL', `No more than ${queueLimit} runs can wait; try again later`);
+    if (waiting < queueLimit) return;
+    throw new TaskError('QUEUE_FULL', `No more than ${queueLimit} runs can wait; try again later`);
   }
 
   /**
@@ -192,19 +167,20 @@ export class ImportRuns {
   }
 
   async #run(input: unknown, ctx: TaskContext): Promise<ImportResult> {
-    const { file, format, task } = readInput(input, await this.#core.find(ctx.runId));
+    const { file, format } = input as { file: string; format: ImportFormat }; // written by `start` above
+    const run = await this.#core.find(ctx.runId);
     const failures = new FailuresFile(this.#files, this.#failuresLimits);
     this.#failures.set(ctx.runId, failures);
-    const run = new ImportRun({
+    const records = new ImportRun({
       ctx,
       core: this.#core,
       processor: this.#processor,
       files: this.#files,
       failures,
-      task: this.#core.registry.get(task),
+      task: this.#core.registry.get(run?.task ?? ''),
     });
     try {
-      return await run.handle(file, format);
+      return await records.handle(file, format);
     } finally {
       // What the import has come to stands: it has flushed its failures already, or something worse has ended it.
       await failures.close().catch((err: unknown) => {
@@ -222,21 +198,4 @@ export class ImportRuns {
       this.#core.options.logger?.error({ runId: id, err: error }, 'The failures of an import could not be removed');
     });
   }
-}
-
-type Limits = Pick<ImportOptions, 'maxBytes' | 'maxSpoolBytes' | 'maxFailuresBytes'>;
-
-/** @throws {TypeError|RangeError} when one is no number of bytes, or there would be no room for the longest body. */
-function checkLimits({ maxBytes = MAX_BYTES, maxSpoolBytes, maxFailuresBytes = MAX_BYTES }: Limits): Required<Limits> {
-  const min = 2 * checkInteger('maxBytes', maxBytes, { min: 1 });
-  return {
-    maxBytes,
-    maxSpoolBytes: checkInteger('maxSpoolBytes', maxSpoolBytes ?? Math.max(MAX_SPOOL_BYTES, min), { min }),
-    maxFailuresBytes: checkInteger('maxFailuresBytes', maxFailuresBytes, { min: 0 }),
-  };
-}
-
-function readInput(input: unknown, run: StoredRun | undefined): { file: string; format: ImportFormat; task: string } {
-  const { file, format } = input as { file: string; format: ImportFormat }; // written by `start` above
-  return { file, format, task: run?.task ?? '' };
 }

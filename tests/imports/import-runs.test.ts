@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { fileFolder } from '../../src/backends/files/file-folder.js';
 import { memoryBackend } from '../../src/backends/memory/memory-backend.js';
 import { defaultImports } from '../../src/imports/default-imports.js';
-import { importRuns, type ImportOptions, type ImportRequest, type ImportRuns } from '../../src/imports/import-runs.js';
+import type { ImportOptions, ImportRequest } from '../../src/imports/import-options.js';
+import { importRuns, type ImportRuns } from '../../src/imports/import-runs.js';
 import type { ManagerOptions } from '../../src/manager/manager-options.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import type { Backend } from '../../src/ports/backend.js';
