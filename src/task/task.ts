@@ -3,6 +3,7 @@ import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from '
 import type { Run } from './run.js';
 import type { StandardSchema } from './standard-schema.js';
 import type { TaskContext } from './task-context.js';
+import { withoutLostRejections } from './zod-schema.js';
 
 /** At most `count` attempts begin within any `perMs` milliseconds; the others wait. */
 export interface RateLimit {
@@ -98,7 +99,7 @@ export function defineTask<Result, Input = unknown, Output = Input>(
   const task: Task<Input, Result> = Object.freeze({ name });
   definitions.set(task, {
     name,
-    input,
+    input: input && withoutLostRejections(input),
     queue: checkName("a task's queue", queue),
     priority: checkPriority(priority),
     retry: resolveRetryPolicy(retry),
