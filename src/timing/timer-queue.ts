@@ -1,11 +1,10 @@
 import type { Clock, Timer } from '../ports/clock.js';
+import { Heap, type Heaped } from './heap.js';
 
 /** One entry of a {@link TimerQueue}; hand it back to cancel it. */
-export interface QueuedTimer {
+export interface QueuedTimer extends Heaped {
   readonly at: number;
   readonly callback: () => void;
-  /** Where it stands in the heap; -1 once it fired or was cancelled. */
-  index: number;
 }
 
 /**
@@ -14,7 +13,7 @@ export interface QueuedTimer {
  */
 export class TimerQueue {
   readonly #clock: Clock;
-  readonly #heap: QueuedTimer[] = [];
+  readonly #heap = new Heap<QueuedTimer>(isEarlier);
   #timer: Timer | undefined;
   #armedFor = Infinity;
 
@@ -23,7 +22,7 @@ export class TimerQueue {
   }
 
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   /**
@@ -33,9 +32,8 @@ export class TimerQueue {
    */
   after(delayMs: number, callback: () => void): QueuedTimer {
     if (!Number.isFinite(delayMs)) throw new RangeError(`delayMs must be a finite number; got ${delayMs}`);
-    const entry: QueuedTimer = { at: this.#clock.monotonic() + delayMs, callback, index: this.#heap.length };
-    this.#heap.push(entry);
-    this.#up(entry);
+    const entry: QueuedTimer = { at: this.#clock.monotonic() + delayMs, callback, index: -1 };
+    this.#heap.put(entry);
     this.#arm();
     return entry;
   }
@@ -43,30 +41,29 @@ export class TimerQueue {
   /** The timer will not fire any more. */
   cancel(entry: QueuedTimer): void {
     if (entry.index < 0) return;
-    this.#remove(entry);
+    this.#heap.remove(entry);
     // A timer that has become too early is left to fire for nothing: re-arming at each cancel would cost more.
-    if (this.#heap.length === 0) this.#disarm();
+    if (this.#heap.size === 0) this.#disarm();
   }
 
   /** Cancels them all. */
   clear(): void {
-    for (const entry of this.#heap) entry.index = -1;
-    this.#heap.length = 0;
+    this.#heap.clear();
     this.#disarm();
   }
 
   #fire(): void {
     this.#disarm();
     const now = this.#clock.monotonic();
-    for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
-      this.#remove(first);
+    for (let first = this.#heap.first; first !== undefined && first.at <= now; first = this.#heap.first) {
+      this.#heap.remove(first);
       first.callback();
     }
     this.#arm();
   }
 
   #arm(): void {
-    const first = this.#heap[0];
+    const first = this.#heap.first;
     if (first === undefined || first.at >= this.#armedFor) return;
     this.#disarm();
     this.#armedFor = first.at;
@@ -80,50 +77,8 @@ export class TimerQueue {
     this.#timer = undefined;
     this.#armedFor = Infinity;
   }
+}
 
-  #remove(entry: QueuedTimer): void {
-    const last = this.#heap.pop();
-    if (last !== undefined && last !== entry) {
-      last.index = entry.index;
-      this.#heap[entry.index] = last;
-      this.#up(last);
-      this.#down(last);
-    }
-    entry.index = -1;
-  }
-
-  #up(entry: QueuedTimer): void {
-    let at = entry.index;
-    while (at > 0) {
-      const parentAt = (at - 1) >> 1;
-      const parent = this.#heap[parentAt];
-      if (parent === undefined || parent.at <= entry.at) break;
-      this.#put(parent, at);
-      at = parentAt;
-    }
-    this.#put(entry, at);
-  }
-
-  #down(entry: QueuedTimer): void {
-    let at = entry.index;
-    for (;;) {
-      const child = this.#smallerChild(at);
-      if (child === undefined || child.at >= entry.at) break;
-      const childAt = child.index;
-      this.#put(child, at);
-      at = childAt;
-    }
-    this.#put(entry, at);
-  }
-
-  #smallerChild(at: number): QueuedTimer | undefined {
-    const left = this.#heap[2 * at + 1];
-    const right = this.#heap[2 * at + 2];
-    return left !== undefined && right !== undefined && right.at < left.at ? right : left;
-  }
-
-  #put(entry: QueuedTimer, at: number): void {
-    this.#heap[at] = entry;
-    entry.index = at;
-  }
+function isEarlier(a: QueuedTimer, b: QueuedTimer): boolean {
+  return a.at < b.at;
 }

@@ -1,5 +1,6 @@
 import type { RunKind } from '../../task/run.js';
 import { noCounts, type RunStatus } from '../../task/status.js';
+import { Heap, type Heaped } from '../../timing/heap.js';
 import { type ListNode, RunList } from './run-list.js';
 
 /** A queue: what pause acts on. */
@@ -24,10 +25,41 @@ interface Bucket<T extends LaneMember> {
 }
 
 /**
+ * The lanes of one kind and task, whatever their queues: they take the same slots, so that only the first of them has to
+ * be looked at. Names of queues may be as many as runs.
+ */
+export class LaneGroup<T extends LaneMember> {
+  readonly kind: RunKind;
+  readonly task: string | null;
+  /** How many lanes there are, whether somebody stands in them or not. */
+  lanes = 0;
+  /** Where it stands among the groups that have a run to deliver. */
+  place = -1;
+  readonly #ready = new Heap<Lane<T>>(firstGoesBefore);
+
+  constructor(kind: RunKind, task: string | null) {
+    this.kind = kind;
+    this.task = task;
+  }
+
+  /** The run that goes next, of those whose queues are not paused. */
+  get first(): T | undefined {
+    return this.#ready.first?.first;
+  }
+
+  /** Another run is the first of a lane, or the lane's queue was paused or resumed. */
+  arrange(lane: Lane<T>): void {
+    if (lane.first === undefined || lane.queue.paused) this.#ready.remove(lane);
+    else this.#ready.put(lane);
+  }
+}
+
+/**
  * The runs of one kind, task and queue: those that are `queued`, in the order in which they go, and how many there are
  * of each status. One lane for each, because a task at its limit must not hold up the others.
  */
-export class Lane<T extends LaneMember> {
+export class Lane<T extends LaneMember> implements Heaped {
+  readonly group: LaneGroup<T>;
   readonly kind: RunKind;
   readonly task: string | null;
   readonly queue: QueueState;
@@ -36,14 +68,14 @@ export class Lane<T extends LaneMember> {
   records = 0;
   /** How many runs stand in it. */
   length = 0;
-  /** Where it stands among the lanes that somebody stands in. */
-  place = 0;
+  index = -1;
   /** One list for each priority in use, highest first. The last list stays when it is empty: most lanes need but one. */
   #buckets: Bucket<T>[] = [];
 
-  constructor(kind: RunKind, task: string | null, queue: QueueState) {
-    this.kind = kind;
-    this.task = task;
+  constructor(group: LaneGroup<T>, queue: QueueState) {
+    this.group = group;
+    this.kind = group.kind;
+    this.task = group.task;
     this.queue = queue;
   }
 
@@ -91,6 +123,12 @@ export class Lane<T extends LaneMember> {
     }
     return low;
   }
+}
+
+function firstGoesBefore(a: Lane<LaneMember>, b: Lane<LaneMember>): boolean {
+  const { first } = a;
+  const other = b.first;
+  return first !== undefined && other !== undefined && goesBefore(first, other);
 }
 
 /** Whether `a` goes before `b`: by priority, then in the order in which they were queued. */

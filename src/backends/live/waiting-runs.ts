@@ -1,6 +1,6 @@
 import type { NewRun } from '../../ports/new-run.js';
 import type { RunKind } from '../../task/run.js';
-import { goesBefore, Lane, type QueueState } from './lane.js';
+import { goesBefore, Lane, LaneGroup, type QueueState } from './lane.js';
 import type { RunRecord } from './run-record.js';
 
 /** How many more runs of this kind and task may be delivered now. */
@@ -13,8 +13,9 @@ export type FreeSlots = (kind: RunKind, task: string | null) => number;
 export class WaitingRuns {
   readonly #queues = new Map<string, QueueState>();
   readonly #lanes = new Map<string, Lane<RunRecord>>();
-  /** Those that somebody stands in, to walk through at each delivery. */
-  readonly #busy: Lane<RunRecord>[] = [];
+  readonly #groups = new Map<string, LaneGroup<RunRecord>>();
+  /** Those that have a run to deliver, to walk through at each delivery. */
+  readonly #ready: LaneGroup<RunRecord>[] = [];
   /** Most starts name the lane that the start before them named. */
   #last: Lane<RunRecord> | undefined;
   #turns = 0;
@@ -40,18 +41,20 @@ export class WaitingRuns {
     if (lane.records > 0) return;
     this.#lanes.delete(keyOf(lane.kind, lane.task, lane.queue.name));
     if (this.#last === lane) this.#last = undefined;
+    lane.group.lanes -= 1;
+    if (lane.group.lanes === 0) this.#groups.delete(groupKeyOf(lane.kind, lane.task));
     lane.queue.lanes -= 1;
     this.#dropUnused(lane.queue);
   }
 
   pause(name: string): void {
-    this.#queue(name).paused = true;
+    this.#setPaused(this.#queue(name), true);
   }
 
   resume(name: string): void {
     const queue = this.#queues.get(name);
     if (queue === undefined) return;
-    queue.paused = false;
+    this.#setPaused(queue, false);
     this.#dropUnused(queue);
   }
 
@@ -59,31 +62,50 @@ export class WaitingRuns {
   push(record: RunRecord): void {
     const { lane } = record;
     record.turn = this.#turns += 1;
-    if (lane.length === 0) lane.place = this.#busy.push(lane) - 1;
     lane.push(record);
+    if (lane.first === record) this.#arrange(lane);
   }
 
   /** Takes a run out of its lane. */
   remove(record: RunRecord): void {
     const { lane } = record;
+    const wasFirst = lane.first === record;
     lane.remove(record);
-    if (lane.length > 0) return;
-    const last = this.#busy.pop();
-    if (last === undefined || last === lane) return;
-    this.#busy[lane.place] = last;
-    last.place = lane.place;
+    if (wasFirst) this.#arrange(lane);
   }
 
   /** The run that goes next, of those in lanes that have a free slot and a queue that is not paused. */
   next(freeSlots: FreeSlots): RunRecord | undefined {
     let best: RunRecord | undefined;
-    for (const lane of this.#busy) {
-      if (lane.queue.paused) continue;
-      const first = lane.first;
+    for (const { first, kind, task } of this.#ready) {
       if (first === undefined || (best !== undefined && goesBefore(best, first))) continue;
-      if (freeSlots(lane.kind, lane.task) > 0) best = first;
+      if (freeSlots(kind, task) > 0) best = first;
     }
     return best;
+  }
+
+  #setPaused(queue: QueueState, paused: boolean): void {
+    queue.paused = paused;
+    for (const lane of this.#lanes.values()) if (lane.queue === queue) this.#arrange(lane);
+  }
+
+  /** Another run is the first of a lane, or the lane's queue was paused or resumed. */
+  #arrange(lane: Lane<RunRecord>): void {
+    const { group } = lane;
+    group.arrange(lane);
+    const isReady = group.first !== undefined;
+    if (isReady === group.place >= 0) return;
+    if (isReady) group.place = this.#ready.push(group) - 1;
+    else this.#unready(group);
+  }
+
+  #unready(group: LaneGroup<RunRecord>): void {
+    const last = this.#ready.pop();
+    if (last !== undefined && last !== group) {
+      this.#ready[group.place] = last;
+      last.place = group.place;
+    }
+    group.place = -1;
   }
 
   #laneOf({ kind, task, queue }: NewRun): Lane<RunRecord> {
@@ -92,12 +114,20 @@ export class WaitingRuns {
     const key = keyOf(kind, task, queue);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane(kind, task, this.#queue(queue));
+      lane = new Lane(this.#groupOf(kind, task), this.#queue(queue));
+      lane.group.lanes += 1;
       lane.queue.lanes += 1;
       this.#lanes.set(key, lane);
     }
     this.#last = lane;
     return lane;
+  }
+
+  #groupOf(kind: RunKind, task: string | null): LaneGroup<RunRecord> {
+    const key = groupKeyOf(kind, task);
+    let group = this.#groups.get(key);
+    if (group === undefined) this.#groups.set(key, (group = new LaneGroup(kind, task)));
+    return group;
   }
 
   /** The queue of this name, made when it is first asked for. */
@@ -117,5 +147,9 @@ export class WaitingRuns {
 
 /** Names hold no space, so the parts cannot run into one another. */
 function keyOf(kind: RunKind, task: string | null, queue: string): string {
-  return `${kind} ${queue} ${task ?? ''}`;
+  return `${queue} ${groupKeyOf(kind, task)}`;
+}
+
+function groupKeyOf(kind: RunKind, task: string | null): string {
+  return `${kind} ${task ?? ''}`;
 }

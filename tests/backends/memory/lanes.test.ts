@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { memoryBackend } from '../../../src/backends/memory/memory-backend.js';
 import type { Backend, StoredRun } from '../../../src/ports/backend.js';
 import type { NewRun } from '../../../src/ports/new-run.js';
@@ -33,9 +34,9 @@ function bench(retention = KEEP_ALL): Bench {
   return { backend, clock, order };
 }
 
-function work({ backend, order }: Bench): void {
+function work({ backend, order }: Bench, freeSlots: (task: string | null) => number = () => 1): void {
   backend.work({
-    freeSlots: () => 1,
+    freeSlots: (_kind, task) => freeSlots(task),
     take: (run, lease) => ({
       begin: () => {
         order.push(run.id);
@@ -118,6 +119,56 @@ describe('the lanes of memory', () => {
     }
     // Walking through 10,000 lanes would take fifty times as long.
     expect(Math.min(...some)).toBeLessThan(10 * Math.min(...none));
+  });
+
+  it('cost a delivery next to nothing where one run stands in each of them', async () => {
+    const [crowded, alone] = [bench(), bench()];
+    for (let n = 0; n < MANY; n += 1) accept(crowded, `waits-${n}`, { queue: `queue-${n}`, task: null });
+    for (const here of [crowded, alone]) work(here, (task) => (task === null ? 0 : 1));
+    const [some, none] = [[] as number[], [] as number[]];
+    for (let round = 0; round < 5; round += 1) {
+      some.push(await timeOf(crowded, round));
+      none.push(await timeOf(alone, round));
+    }
+    // Walking through 10,000 lanes would take fifty times as long.
+    expect(Math.min(...some)).toBeLessThan(10 * Math.min(...none));
+  });
+
+  it('keep their order whatever is queued, cancelled, paused and resumed', async () => {
+    const queue = fc.constantFrom('q0', 'q1', 'q2', 'q3', 'q4');
+    const step = fc.oneof(
+      fc.record({ act: fc.constant('accept' as const), queue, priority: fc.integer({ min: -2, max: 2 }) }),
+      fc.record({ act: fc.constant('cancel' as const), nth: fc.nat(30) }),
+      fc.record({ act: fc.constantFrom('pause' as const, 'resume' as const), queue }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const here = bench();
+        const waiting: { id: string; queue: string; priority: number }[] = [];
+        const paused = new Set<string>();
+        for (const [at, each] of steps.entries()) {
+          if (each.act === 'accept') {
+            const run = { id: `run-${at}`, queue: each.queue, priority: each.priority };
+            waiting.push(run);
+            accept(here, run.id, { ...run, task: at % 2 === 0 ? 'even' : null });
+          } else if (each.act === 'cancel') {
+            const [gone] = waiting.splice(each.nth, 1);
+            if (gone) await here.backend.cancel(gone.id, { by: 'test', reason: null });
+          } else {
+            await here.backend[each.act](each.queue);
+            if (each.act === 'pause') paused.add(each.queue);
+            else paused.delete(each.queue);
+          }
+        }
+        const inOrder = waiting.sort((a, b) => b.priority - a.priority);
+        work(here);
+        await settle();
+        expect(here.order).toEqual(inOrder.filter((run) => !paused.has(run.queue)).map(({ id }) => id));
+        for (const name of paused) await here.backend.resume(name);
+        await settle();
+        expect(here.order).toHaveLength(waiting.length);
+      }),
+    );
   });
 
   it('keep the order in which runs were queued, over all lanes, also when the time of day goes back', async () => {
