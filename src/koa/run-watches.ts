@@ -31,12 +31,6 @@ export class RunWatches {
     this.#options = options;
   }
 
-  /** The watch of this run, if it has one. */
-  find(run: Run): RunWatch | undefined {
-    const watch = this.#kept.get(run.id)?.watch;
-    return watch && isOf(watch, run) ? watch : undefined;
-  }
-
   /** Begins to watch a run, or joins those that do. Give it back with {@link release}. */
   acquire(run: Run): RunWatch {
     const kept = this.#kept.get(run.id);

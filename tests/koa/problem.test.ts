@@ -21,7 +21,6 @@ const form = defineTask({
   }),
   handler: () => 1,
 });
-/** Not of zod: what rejects in one of its asynchronous schemas ends the process. */
 const fragile = defineTask({
   name: 'fragile',
   input: {

@@ -4,7 +4,7 @@ import { RunWatches } from '../../src/koa/run-watches.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import type { Run } from '../../src/task/run.js';
 import { FakeClock } from '../fake-clock.js';
-import { TASKS } from './tasks.js';
+import { TASKS, until } from './tasks.js';
 
 const MANY = 1_000;
 
@@ -29,16 +29,16 @@ async function run(id: string): Promise<Run> {
 
 describe('RunWatches', () => {
   it('keeps at most 1,000 for clients that may come back, and drops the one left first', async () => {
-    const first = await run('first');
-    watches.release('first', watches.acquire(first));
+    const first = watches.acquire(await run('first'));
+    watches.release('first', first);
     for (let at = 1; at < MANY; at += 1) {
       const other = await run(`r${at}`);
       watches.release(other.id, watches.acquire(other));
     }
-    expect(watches.find(first)).toBeDefined();
+    expect(clock.pending).toBe(MANY);
     watches.acquire(await run('one-more'));
-    expect(watches.find(first)).toBeUndefined();
     expect(clock.pending).toBe(MANY - 1);
+    await until(() => first.journal.ended);
   });
 
   it('gives one that is not kept when all 1,000 have clients', async () => {
@@ -46,7 +46,7 @@ describe('RunWatches', () => {
     const extra = await run('extra');
     const watch = watches.acquire(extra);
     await watch.ready;
-    expect(watches.find(extra)).toBeUndefined();
+    expect(watches.acquire(extra)).not.toBe(watch);
     watches.release('extra', watch);
     await manager.cancel('extra');
     expect(watch.journal.ended).toBe(true);
@@ -59,8 +59,8 @@ describe('RunWatches', () => {
     await watch.ready;
     await Promise.resolve();
     watches.release('over', watch);
-    expect(watches.find(over)).toBeUndefined();
     expect(clock.pending).toBe(0);
+    expect(watches.acquire(over)).not.toBe(watch);
   });
 
   describe('when an id is started again within a millisecond', () => {
@@ -77,21 +77,25 @@ describe('RunWatches', () => {
 
     it('does not take the watch of the first run for one of the second, whether that runs or has ended', async () => {
       const first = await echo();
-      await watches.acquire(first).ready;
+      const watch = watches.acquire(first);
+      await watch.ready;
+      expect(watches.acquire(first)).toBe(watch);
       const second = await echo();
       expect(second.createdAt).toBe(first.createdAt);
-      expect(watches.find(first)).toBeDefined();
-      expect(watches.find(second)).toBeUndefined();
-      expect(watches.find(await run('again'))).toBeUndefined();
+      const next = watches.acquire(second);
+      await next.ready;
+      expect(next).not.toBe(watch);
+      expect(watches.acquire(await run('again'))).not.toBe(next);
     });
 
     it('still takes the watch of a run for its own when that was redriven', async () => {
       const failed = await (await manager.startNamed('broken', 1, { id: 'again' })).settled();
-      await watches.acquire(failed).ready;
+      const watch = watches.acquire(failed);
+      await watch.ready;
       await manager.redrive('again');
       const redriven = await manager.get('again');
       expect(redriven?.version).toBe(failed.version + 1);
-      expect(redriven && watches.find(redriven)).toBeDefined();
+      expect(redriven && watches.acquire(redriven)).toBe(watch);
     });
 
     it('knows no event of the first run in the stream of the second', async () => {
