@@ -38,7 +38,7 @@ export type TaskHandler<Output, Result> = (input: Output, ctx: TaskContext) => R
 /** What {@link defineTask} takes. */
 export interface TaskDefinition<Input, Output, Result> extends RunHooks {
   readonly name: string;
-  /** Any Standard Schema (zod, valibot, arktype …). Without one, every input is taken as it is. */
+  /** Any Standard Schema (zod, valibot, arktype …), also an asynchronous one. Without one, every input is taken as it is. */
   readonly input?: StandardSchema<Input, Output>;
   /** Where its runs wait. Default `'default'`. */
   readonly queue?: string;
