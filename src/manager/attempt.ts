@@ -36,6 +36,7 @@ export abstract class Attempt implements ContextSource {
   #timers: QueuedTimer[] | undefined;
   #timeLimit: TimeLimitError | undefined;
   #interrupted = false;
+  #begun = false;
   #ended = false;
   #deadlineAt: number | null = null;
 
@@ -82,13 +83,29 @@ export abstract class Attempt implements ContextSource {
     this.#force('interrupted');
   }
 
-  /** Somebody else may hold the run by now. */
-  protected abortLost(): void {
+  /**
+   * Somebody else may hold the run by now. An attempt that has not begun never will.
+   *
+   * @returns whether something is still to be said about it.
+   */
+  protected abortLost(): boolean {
     this.#lazyAbort.abort(new TaskError('LEASE_LOST', 'The lease of this run was lost; another process may run it'));
+    if (this.#begun) return true;
+    this.#begun = true;
+    if (this.#end()) return false;
+    this.onLate();
+    return true;
   }
 
   /** Parses the input, calls the handler. Never throws. */
   protected call(input: unknown, ctx: TaskContext): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    // Its grace was over before the backend let it begin.
+    if (this.#ended) {
+      this.onLate();
+      return;
+    }
     this.#startTimers();
     const parsed = parseInput(this.task.input, input);
     if (parsed instanceof Promise) {

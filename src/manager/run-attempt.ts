@@ -94,7 +94,9 @@ export class RunAttempt extends Attempt implements Holder {
   }
 
   lost(): void {
-    this.abortLost();
+    if (this.abortLost()) return;
+    this.#noteRecorded();
+    this.#leave();
   }
 
   override tellProgress(done: number, total: number | null, note: string | null): void {

@@ -57,11 +57,14 @@ export type Outcome =
 
 /** What holds a delivered run. */
 export interface Holder {
-  /** Begins the attempt. Called once, right after `take`. */
+  /** Begins the attempt. Called once after `take`, as soon as it is kept that the run is running. */
   begin(): void;
   /** A cancel was requested; the run is `cancelling`. Called once. */
   cancel(request: CancelledRequest): void;
-  /** The lease is lost: somebody else may hold the run; what is reported from now on is dropped. */
+  /**
+   * The lease is lost: somebody else may hold the run; what is reported from now on is dropped. Before `begin`: the
+   * attempt will never begin, nothing will be reported, and its slot is free.
+   */
   lost(): void;
 }
 

@@ -67,6 +67,39 @@ describe('a lost lease', () => {
     await settle();
     expect([slots.atWork, tally.abandoned]).toEqual([0, 0]);
   });
+
+  it('of an attempt that has not begun frees its slot, and nothing begins or is reported', async () => {
+    const handler = jest.fn();
+    const { attempt, clock, slots, tally, error } = attemptOn({}, handler);
+    attempt.lost();
+    expect(slots.atWork).toBe(0);
+    attempt.lost();
+    attempt.begin();
+    await clock.run(10_000);
+    expect([slots.atWork, tally, handler.mock.calls.length]).toEqual([0, { abandoned: 0, dropped: 0 }, 0]);
+    expect(error).not.toHaveBeenCalled();
+  });
+
+  it('of an attempt that has not begun keeps no close waiting', async () => {
+    const { attempt } = attemptOn({}, () => undefined);
+    const recorded = jest.fn();
+    attempt.whenRecorded(recorded);
+    attempt.lost();
+    expect([attempt.recorded, recorded.mock.calls.length]).toEqual([true, 1]);
+  });
+});
+
+describe('an attempt that was ended before it began', () => {
+  it('never calls its handler, and leaves no timer', async () => {
+    const handler = jest.fn();
+    const { attempt, clock, slots, tally } = attemptOn({ settle: () => true, release: () => undefined }, handler);
+    attempt.cancel({ by: 'test', reason: null });
+    await clock.run(100);
+    expect([slots.atWork, tally.abandoned]).toEqual([1, 1]);
+    attempt.begin();
+    expect([slots.atWork, tally.abandoned, clock.pending]).toEqual([0, 0, 0]);
+    expect(handler).not.toHaveBeenCalled();
+  });
 });
 
 describe('a backend that fails', () => {
