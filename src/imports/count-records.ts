@@ -7,15 +7,17 @@ export interface CountOptions {
   /** As the store named it. */
   readonly name: string;
   readonly format: ImportFormat;
+  /** Called before each piece of the file; what it throws ends the counting. */
+  readonly mayGoOn?: () => void;
 }
 
 /**
  * Counts the records of a stored file: exactly as many, good and bad, as an import of it will read. It costs a fraction
- * of reading them, and constant memory. Nothing cuts it short: an import that is cancelled says how much it left undone.
+ * of reading them, and constant memory.
  *
  * @throws {TaskError} INPUT_INVALID when the whole file is wrong, as reading it would.
- * @throws {TaskError} BACKEND when the file cannot be opened.
+ * @throws {TaskError} BACKEND when the file cannot be opened. @throws what `mayGoOn` throws.
  */
-export async function countRecords(files: FileStore, { name, format }: CountOptions): Promise<number> {
-  return countFrames(await files.open(name), format);
+export async function countRecords(files: FileStore, { name, format, mayGoOn }: CountOptions): Promise<number> {
+  return countFrames(await files.open(name), format, mayGoOn);
 }

@@ -47,7 +47,8 @@ export class ImportRun {
   }
 
   /**
-   * Handles every record. A cancelled import ends with the counts it has come to.
+   * Handles every record. A cancelled import ends with the counts it has come to; without any where it has not been
+   * counted within the grace.
    *
    * @throws {TaskError} INPUT_INVALID when the file as a whole is wrong; BACKEND when it could not be read, or when the
    * failures can no longer be stored: its message says what had become of the records until then; RUN_INTERRUPTED when
@@ -55,8 +56,7 @@ export class ImportRun {
    */
   async handle(file: string, format: ImportFormat): Promise<ImportResult> {
     const { ctx, files, failures } = this.#parts;
-    // A cancel does not cut the counting short: it takes little, and a cancelled import says how much it left undone.
-    const total = await countRecords(files, { name: file, format });
+    const total = await countRecords(files, { name: file, format, mayGoOn: this.#mayCount() });
     ctx.progress(0, total);
     if (!ctx.signal.aborted) {
       await this.#handleAll(readRecords(await files.open(file), format), total);
@@ -65,6 +65,22 @@ export class ImportRun {
     await this.#store(failures.flush(), total);
     const [succeeded, failed] = [this.#succeeded, this.#failed];
     return { total, succeeded, failed, cancelled: total - succeeded - failed };
+  }
+
+  /**
+   * A cancel does not cut the counting short at once: mostly that takes little, and a cancelled import says how much it
+   * left undone. But the grace bounds it, and when the manager closes nobody asks for the count.
+   */
+  #mayCount(): () => void {
+    const { ctx, core } = this.#parts;
+    const { clock, graceMs } = core.options;
+    let cancelledAt: number | undefined;
+    return () => {
+      if (!ctx.signal.aborted) return;
+      cancelledAt ??= clock.monotonic();
+      const cancelled = hasCode(ctx.signal.reason, 'RUN_CANCELLED');
+      if (!cancelled || clock.monotonic() - cancelledAt >= graceMs) throw ctx.signal.reason;
+    };
   }
 
   async #handleAll(records: AsyncIterable<ImportRecord>, total: number): Promise<void> {

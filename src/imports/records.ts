@@ -46,12 +46,17 @@ export function readRecords(source: ByteStream, format: ImportFormat): AsyncIter
  * Counts the records that {@link readRecords} would give, good and bad, without reading them. The source is destroyed in
  * the end.
  *
+ * @param mayGoOn called before each piece; what it throws ends the counting.
  * @throws as {@link readRecords} does.
  */
-export async function countFrames(source: ByteStream, format: ImportFormat): Promise<number> {
+export async function countFrames(source: ByteStream, format: ImportFormat, mayGoOn?: () => void): Promise<number> {
+  const reader = READERS[format]();
   let count = 0;
-  for await (const frames of framesOf(source, READERS[format]())) count += frames.length;
-  return count;
+  for await (const piece of piecesOf(source)) {
+    mayGoOn?.();
+    count += reader.cut(piece).length;
+  }
+  return count + reader.end().length;
 }
 
 async function* recordsOf(
