@@ -36,6 +36,11 @@ export class RunWatch {
     return this.#final;
   }
 
+  /** Whether the events broke off before the end of the run: then this watch serves nobody any more. */
+  get broken(): boolean {
+    return this.journal.ended && this.#final === undefined;
+  }
+
   /** Where a client goes on that has seen everything up to the event `seq`; undefined where that is not known. */
   positionAfter(seq: number): number | undefined {
     const { journal } = this;

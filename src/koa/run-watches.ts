@@ -34,7 +34,7 @@ export class RunWatches {
   /** Begins to watch a run, or joins those that do. Give it back with {@link release}. */
   acquire(run: Run): RunWatch {
     const kept = this.#kept.get(run.id);
-    if (kept && !isOf(kept.watch, run)) this.#drop(run.id, kept);
+    if (kept && (kept.watch.broken || !isOf(kept.watch, run))) this.#drop(run.id, kept);
     const joined = this.#kept.get(run.id) ?? this.#begin(run);
     joined.clients += 1;
     joined.timer?.cancel();

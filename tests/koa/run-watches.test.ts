@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { RunFeed } from '../../src/koa/run-feed.js';
 import { RunWatches } from '../../src/koa/run-watches.js';
+import type { RunHandle } from '../../src/manager/run-handle.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import type { Run } from '../../src/task/run.js';
 import { FakeClock } from '../fake-clock.js';
@@ -61,6 +63,26 @@ describe('RunWatches', () => {
     watches.release('over', watch);
     expect(clock.pending).toBe(0);
     expect(watches.acquire(over)).not.toBe(watch);
+  });
+
+  it('begins anew with a run whose events broke off, however soon its clients come back', async () => {
+    const sound = manager;
+    let broken = true;
+    const handle = (id: string): RunHandle<unknown> => {
+      const found = sound.handle(id);
+      if (broken) Reflect.set(found, 'events', () => Readable.from([]));
+      return found;
+    };
+    watches = new RunWatches({ manager: { handle } as never, clock, exposeErrors: false });
+    const present = await run('r');
+    const first = watches.acquire(present);
+    await until(() => first.journal.ended);
+    broken = false;
+    const second = watches.acquire(present);
+    await second.ready;
+    expect(second.journal.ended).toBe(false);
+    watches.release('r', first);
+    expect(watches.acquire(present)).toBe(second);
   });
 
   describe('when an id is started again within a millisecond', () => {
