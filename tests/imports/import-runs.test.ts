@@ -116,10 +116,11 @@ afterEach(async () => {
 });
 
 describe('an import', () => {
-  it('is a run of the kind import, of the task, in its queue', async () => {
+  it('is a run of the kind import, of the task, in its queue and with its priority', async () => {
     set();
-    const run = await start(numbers(2));
-    expect(await run.snapshot()).toMatchObject({ kind: 'import', task: 'item', queue: 'default' });
+    manager.register(defineTask({ name: 'rows', queue: 'imports', priority: 7, handler: () => undefined }));
+    const run = await imports.start('rows', { format: 'ndjson', body: ndjson(numbers(2)) });
+    expect(await run.snapshot()).toMatchObject({ kind: 'import', task: 'rows', queue: 'imports', priority: 7 });
     expect(await run.result()).toEqual({ total: 2, succeeded: 2, failed: 0, cancelled: 0 });
   });
 
@@ -291,6 +292,31 @@ describe('slots', () => {
     expect(await run.result()).toEqual({ total: 2, succeeded: 1, failed: 1, cancelled: 0 });
     expect(await failuresOf(run.id)).toMatchObject([{ index: 0, error: { code: 'TIME_LIMIT' } }]);
     expect(await manager.counts()).toMatchObject({ atWork: 0, abandoned: 0 });
+  });
+});
+
+describe('an attempt at a record', () => {
+  it('does not begin before the handler of the one before has settled', async () => {
+    set({ limits: { hardLimitMs: 20 }, retry: { maxAttempts: 4, initialDelayMs: 0 } });
+    let atWork = 0;
+    let most = 0;
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    handler = async ({ n }, ctx) => {
+      if (n === 0) {
+        most = Math.max(most, (atWork += 1));
+        if (ctx.attempt === 1) await gate;
+        atWork -= 1;
+      } else if (ctx.attempt < 4) throw new Error('not yet');
+      else release();
+    };
+    const run = await start([{ n: 0 }]);
+    await until(async () => (await manager.counts()).abandoned === 1);
+    // What the other one does four times, this one could have done once.
+    const other = await start([{ n: 1 }]);
+    expect(await other.result()).toMatchObject({ succeeded: 1 });
+    expect(await run.result()).toMatchObject({ succeeded: 1 });
+    expect(most).toBe(1);
   });
 });
 
@@ -486,9 +512,11 @@ describe('close', () => {
     expect(await manager.counts()).toMatchObject({ abandoned: 0 });
   });
 
-  it('refuses imports from then on', async () => {
+  it('refuses imports from then on, before their bodies are read', async () => {
     set();
     await manager.close();
-    await expect(start(numbers(1))).rejects.toMatchObject({ code: 'MANAGER_CLOSED' });
+    const body = ndjson(numbers(1));
+    await expect(start([], { body })).rejects.toMatchObject({ code: 'MANAGER_CLOSED' });
+    expect(body.readableDidRead).toBe(false);
   });
 });
