@@ -6,6 +6,7 @@ import { importRuns } from '../../src/imports/import-runs.js';
 import { taskRoutes } from '../../src/koa/task-routes.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import type { Logger } from '../../src/ports/logger.js';
+import { TaskError } from '../../src/task/errors.js';
 import { defineTask } from '../../src/task/task.js';
 import { raw, serve, type RawAnswer, type TestServer } from './server.js';
 
@@ -174,6 +175,15 @@ describe('a schema that throws', () => {
     expect(text).not.toContain('secret');
     expect(logged).toMatchObject([{ fields: { err: { cause: { message: expect.stringContaining('/srv/secret') } } } }]);
   });
+});
+
+it('an error of Errand that no request can be blamed for is a 500 that says nothing of it, and is logged', async () => {
+  const error = new TaskError('LEASE_LOST', 'the lease of /srv/secret was lost');
+  Reflect.set(manager, 'get', () => Promise.reject(error));
+  const answer = await raw(server, { path: '/process/x' });
+  expect(JSON.parse(answer.text)).toMatchObject({ status: 500, code: 'INTERNAL' });
+  expect(answer.text).not.toContain('secret');
+  expect(logged).toMatchObject([{ fields: { err: error } }]);
 });
 
 describe('a store that cannot be written to', () => {
