@@ -35,6 +35,18 @@ describe('the functions of ad-hoc runs', () => {
     expect(functions.find('a')).toBeUndefined();
   });
 
+  it('are those of the start that is asked for as soon as the run before it has ended', async () => {
+    const functions = new AdHocFunctions();
+    const [first, second, gate] = [task(), task(), new Gate<Accepted>()];
+    void functions.start('a', first, () => accepted);
+    const starting = functions.start('a', second, () => gate.promise);
+    expect(functions.find('a')).toBe(first);
+    functions.ended('a');
+    expect(functions.find('a')).toBe(second);
+    gate.open(accepted);
+    expect([await starting, functions.find('a')]).toEqual([accepted, second]);
+  });
+
   it('are not mistaken for one another where a start is refused late, and the id is free again by then', async () => {
     const functions = new AdHocFunctions();
     const [first, second, third] = [task(), task(), task()];
