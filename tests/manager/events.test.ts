@@ -1,8 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
+import { memoryBackend } from '../../src/backends/memory/memory-backend.js';
+import type { TaskManager } from '../../src/manager/task-manager.js';
+import type { Backend } from '../../src/ports/backend.js';
+import type { StreamedEvent } from '../../src/task/run-event.js';
 import { TRANSITIONS } from '../../src/task/status.js';
 import type { TaskContext } from '../../src/task/task-context.js';
-import { settle } from '../fake-clock.js';
-import { codeOf, hang, newManager, readAll } from './workbench.js';
+import { type FakeClock, settle } from '../fake-clock.js';
+import { closeNow, codeOf, hang, newManager, readAll } from './workbench.js';
+
+/** A stream that is read, and what can end it. */
+interface Reading {
+  readonly manager: TaskManager;
+  readonly clock: FakeClock;
+  readonly abort: AbortController;
+  readonly iterator: AsyncIterator<StreamedEvent>;
+}
 
 describe('run.events()', () => {
   it('begins with the present state, tells everything that happens, and ends after the final event', async () => {
@@ -128,6 +140,33 @@ describe('manager.events()', () => {
     await run.settled();
     expect(seen).toHaveLength(2);
     expect(await stream[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined });
+  });
+
+  it.each<[string, (reading: Reading) => unknown]>([
+    ['its run has ended', async ({ manager }) => manager.cancel('a')],
+    ['its signal aborts', ({ abort }) => abort.abort()],
+    ['its reader leaves', ({ iterator }) => iterator.return?.()],
+    ['the manager closes', ({ manager, clock }) => closeNow(manager, clock)],
+  ])('asks the backend for no more events when %s', async (_when, end) => {
+    const backend = memoryBackend();
+    const subscribe = backend.subscribe.bind(backend);
+    let open = 0;
+    const counted: Backend['subscribe'] = (...args) => {
+      const unsubscribe = subscribe(...args);
+      open += 1;
+      return () => {
+        open -= 1;
+        unsubscribe();
+      };
+    };
+    const { manager, clock } = newManager({ backend: Object.assign(backend, { subscribe: counted }) });
+    await manager.start('a', () => 1, { delayMs: 1_000 });
+    const abort = new AbortController();
+    const iterator = manager.events({ id: 'a', signal: abort.signal })[Symbol.asyncIterator]();
+    expect((await iterator.next()).value).toMatchObject({ type: 'run:snapshot' });
+    expect(open).toBe(1);
+    await end({ manager, clock, abort, iterator });
+    expect(open).toBe(0);
   });
 
   it('serves several reads at once in order', async () => {

@@ -134,6 +134,23 @@ describe('ifActive', () => {
       expect([atWork, began.at(-1)]).toEqual([1, 3]);
     });
 
+    it('that is asked for in the moment in which the id becomes free still waits for those before it', async () => {
+      const { manager, clock } = newManager();
+      const gate = new Gate();
+      const old = await manager.start('a', () => gate.promise);
+      await settle();
+      const handler = (ctx: TaskContext) => aborted(ctx.signal);
+      const before = manager.start('a', handler, { ifActive: 'replace' });
+      await settle();
+      gate.open(undefined);
+      await old.settled();
+      const last = manager.start('a', handler, { ifActive: 'replace' });
+      const runs = await Promise.all([before, last]);
+      await clock.run(0);
+      const ends = await Promise.all(runs.map(async (run) => (await run.snapshot())?.status));
+      expect(ends).toEqual(['cancelled', 'running']);
+    });
+
     it('ends in the turn of the close, and leaves no timer of its own', async () => {
       const { manager, clock } = newManager();
       await manager.start('a', hang);

@@ -65,6 +65,15 @@ describe('progress', () => {
     expect((await run.settled()).progress?.done).toBe(20_000);
   });
 
+  it('told last is stored when the attempt ends, however soon that is', async () => {
+    const { manager } = newManager();
+    const run = await manager.start('a', (ctx) => {
+      ctx.progress(1, 2);
+      ctx.progress(2, 2);
+    });
+    expect((await run.settled()).progress).toEqual({ done: 2, total: 2, note: null });
+  });
+
   it('told once more is stored when its time has come, while the handler is still at work', async () => {
     const { manager, clock } = newManager();
     const gate = new Gate();
