@@ -84,6 +84,11 @@ export class Lane<T extends LaneMember> implements Heaped {
     return this.#buckets[0]?.runs.first;
   }
 
+  /** It is the only one of its group, as most are: whoever is its first, it stays in its place. */
+  get isAlone(): boolean {
+    return this.group.lanes === 1;
+  }
+
   /** Puts a run behind all others of its priority. */
   push(run: T): void {
     this.#bucketOf(run.priority).runs.push(run);

@@ -63,7 +63,7 @@ export class WaitingRuns {
     const { lane } = record;
     record.turn = this.#turns += 1;
     lane.push(record);
-    if (lane.first === record) this.#arrange(lane);
+    if (lane.first === record && (lane.length === 1 || !lane.isAlone)) this.#arrange(lane);
   }
 
   /** Takes a run out of its lane. */
@@ -71,7 +71,7 @@ export class WaitingRuns {
     const { lane } = record;
     const wasFirst = lane.first === record;
     lane.remove(record);
-    if (wasFirst) this.#arrange(lane);
+    if (wasFirst && (lane.length === 0 || !lane.isAlone)) this.#arrange(lane);
   }
 
   /** The run that goes next, of those in lanes that have a free slot and a queue that is not paused. */
