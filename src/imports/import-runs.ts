@@ -161,6 +161,7 @@ export class ImportRuns {
       priority: 0,
       retry: NO_RETRY,
       limits: {},
+      crash: { onCrash: 'fail', maxCrashes: 0 },
       hooks: { onSettled: ({ id }) => this.#spool.removeOf(id) },
       handler: (input, ctx) => this.#run(input, ctx),
     };

@@ -1,3 +1,4 @@
+import { CRASH_DEFAULTS } from '../task/crash-policy.js';
 import type { Accepted, MaybePromise } from '../ports/backend.js';
 import { checkName, show } from '../task/checks.js';
 import { resolveRetryPolicy } from '../task/retry-policy.js';
@@ -96,6 +97,7 @@ export function adHocTask(fn: AdHocFunction, options: AdHocOptions): ResolvedTas
       ...(softLimitMs !== undefined && { softLimitMs }),
       ...(hardLimitMs !== undefined && { hardLimitMs }),
     }),
+    crash: CRASH_DEFAULTS,
     hooks: {},
     handler: (_input, ctx) => fn(ctx),
   };

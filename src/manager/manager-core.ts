@@ -3,7 +3,7 @@ import type { Backend, Holder, Lease, MaybePromise, StoredRun, Worker } from '..
 import { TaskError } from '../task/errors.js';
 import type { CancelRequest, Run, RunKind } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
-import type { ResolvedTask } from '../task/task.js';
+import type { AnyTask, ResolvedTask } from '../task/task.js';
 import { TimerQueue } from '../timing/timer-queue.js';
 import { AdHocFunctions } from './ad-hoc-functions.js';
 import { AtWork } from './at-work.js';
@@ -115,6 +115,12 @@ export class ManagerCore implements HandleSource {
   refuseIfClosing(): void {
     if (this.#closing !== undefined)
       throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+  }
+
+  /** Makes a task known; runs of it that an earlier process has left may begin. */
+  register(task: AnyTask): void {
+    this.registry.register(task);
+    this.#worker?.wake();
   }
 
   /** Checks, validates, accepts. Answers at once where schema and backend do. */

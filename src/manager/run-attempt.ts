@@ -172,13 +172,19 @@ export class RunAttempt extends Attempt implements Holder {
 
   #settle(outcome: Outcome): void {
     this.#report(outcome, false);
-    if (this.#telling === undefined) this.#leave();
-    else this.#telling = this.#telling.then(() => this.#leave());
+    // Its slot is free before the backend has answered: the next run begins with the same commit that ends this one.
+    this.#giveSlot();
+    if (this.#telling === undefined) this.#tools.atWork.delete(this);
+    else this.#telling = this.#telling.then(() => this.#tools.atWork.delete(this));
   }
 
   /** The handler is at work no more. */
   #leave(): void {
     this.#tools.atWork.delete(this);
+    this.#giveSlot();
+  }
+
+  #giveSlot(): void {
     if (this.#holdsSlot) this.#tools.slots.give(this.#slotOwner);
     else this.#tools.slots.giveImport();
   }

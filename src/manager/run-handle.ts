@@ -57,9 +57,10 @@ export class RunHandle<Result> {
   }
 
   /**
-   * The run once it has ended, however it ended. Never rejects for a run that there is.
+   * The run once it has ended, however it ended. Never rejects for a run that there is and that ends here.
    *
-   * @throws {TaskError} RUN_NOT_FOUND where there is no such run. @throws {TypeError} when `signal` is no AbortSignal.
+   * @throws {TaskError} RUN_NOT_FOUND where there is no such run; MANAGER_CLOSED where the manager closes first and the
+   * run goes on in a later process. @throws {TypeError} when `signal` is no AbortSignal.
    */
   settled(wait?: WaitSignal): Promise<Run> {
     if (wait !== undefined) return quiet(this.#settleUnless(wait));
@@ -104,8 +105,11 @@ export class RunHandle<Result> {
   }
 
   #settle(run: StoredRun): Promise<Run> {
+    const { backend } = this.#source;
+    if (backend.durable)
+      return quiet(new Promise((resolve, reject) => backend.watch(run, 'final', endedOrClosed(resolve, reject))));
     if (isFinal(run.status)) return Promise.resolve(run.snapshot());
-    return new Promise((resolve) => this.#source.backend.watch(run, 'final', resolve));
+    return new Promise((resolve) => backend.watch(run, 'final', resolve));
   }
 
   async #settleLater(): Promise<Run> {
@@ -124,9 +128,10 @@ export class RunHandle<Result> {
     signal.throwIfAborted();
     const run = await this.#find();
     const { backend } = this.#source;
-    return unlessAborted(signal, (done) => {
-      backend.watch(run, 'final', done);
-      return () => backend.unwatch(run, 'final', done);
+    return unlessAborted(signal, (done, failed) => {
+      const onFinal = endedOrClosed(done, failed);
+      backend.watch(run, 'final', onFinal);
+      return () => backend.unwatch(run, 'final', onFinal);
     });
   }
 
@@ -135,6 +140,17 @@ export class RunHandle<Result> {
     if (this.#run !== undefined) return this.#run;
     throw new TaskError('RUN_NOT_FOUND', `There is no run ${this.id}`, { details: { runId: this.id } });
   }
+}
+
+/** What settles a wait for the end of a run that may outlive this process. */
+function endedOrClosed(resolve: (run: Run) => void, reject: (error: TaskError) => void): (run: Run) => void {
+  return (run) => {
+    if (isFinal(run.status)) resolve(run);
+    else
+      reject(
+        new TaskError('MANAGER_CLOSED', `The manager was closed; run ${run.id} is ${run.status} and goes on later`),
+      );
+  };
 }
 
 function checkWait(wait: WaitSignal): void {

@@ -138,7 +138,7 @@ export class TaskManager implements AsyncDisposable {
    * @throws {TypeError} when it was not made by `defineTask`; @throws {RangeError} when another task has its name.
    */
   register(task: AnyTask): void {
-    this.#use().registry.register(task);
+    this.#use().register(task);
   }
 
   /** Whether a task is registered under this name. */

@@ -1,4 +1,5 @@
 import type { StoredRun } from '../ports/backend.js';
+import { CRASH_DEFAULTS } from '../task/crash-policy.js';
 import { TaskError } from '../task/errors.js';
 import { NO_RETRY } from '../task/retry-policy.js';
 import type { ResolvedTask } from '../task/task.js';
@@ -13,6 +14,7 @@ export function unknownTask(run: StoredRun): ResolvedTask {
     priority: 0,
     retry: NO_RETRY,
     limits: {},
+    crash: CRASH_DEFAULTS,
     hooks: {},
     handler: () => {
       throw new TaskError('TASK_UNKNOWN', `This process knows no task ${name}`);

@@ -223,7 +223,10 @@ export interface Backend {
   /** Passes a line of a handler's log on as an event. Dropped where the lease is no longer valid. */
   log(lease: Lease, line: LogLine): void;
 
-  /** Calls back once, with the run as it ended, in this turn where it has ended already. The callback must not throw. */
+  /**
+   * Calls back once, with the run as it ended, in this turn where it has ended already; with the run as it is, where the
+   * backend closes first. The callback must not throw.
+   */
   watch(run: StoredRun, moment: Moment, callback: Watcher): void;
   unwatch(run: StoredRun, moment: Moment, callback: Watcher): void;
   /** The events of one run, or with null of all. The listener must not throw. */

@@ -1,4 +1,5 @@
 import { checkDuration, checkInteger, checkName, checkOptions, checkPriority, show } from './checks.js';
+import { type CrashPolicy, resolveCrashPolicy } from './crash-policy.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from './retry-policy.js';
 import type { Run } from './run.js';
 import type { StandardSchema } from './standard-schema.js';
@@ -47,6 +48,13 @@ export interface TaskDefinition<Input, Output, Result> extends RunHooks {
   /** One attempt unless given. */
   readonly retry?: RetryPolicy;
   readonly limits?: TaskLimits;
+  /**
+   * Where runs are durable, and the process dies while the handler is at work: `'retry'`, the default, makes the
+   * attempt again; `'fail'` ends the run as `RUN_INTERRUPTED`, for work that must not be done twice.
+   */
+  readonly onCrash?: CrashPolicy['onCrash'];
+  /** How many processes may die at one run before it ends as `CRASHED`: 0 to 1,000. Default 3. */
+  readonly maxCrashes?: number;
   readonly handler: TaskHandler<Output, Result>;
 }
 
@@ -71,6 +79,7 @@ export interface ResolvedTask {
   readonly priority: number;
   readonly retry: ResolvedRetryPolicy;
   readonly limits: TaskLimits;
+  readonly crash: CrashPolicy;
   readonly hooks: RunHooks;
   readonly handler: TaskHandler<unknown, unknown>;
 }
@@ -78,7 +87,19 @@ export interface ResolvedTask {
 /** What each task means. Kept beside the task, so that the object a user holds has nothing to tamper with. */
 const definitions = new WeakMap<AnyTask, ResolvedTask>();
 
-const KNOWN = ['name', 'input', 'queue', 'priority', 'retry', 'limits', 'handler', 'onSettled', 'onFailed'];
+const KNOWN = [
+  'name',
+  'input',
+  'queue',
+  'priority',
+  'retry',
+  'limits',
+  'onCrash',
+  'maxCrashes',
+  'handler',
+  'onSettled',
+  'onFailed',
+];
 const KNOWN_LIMITS = ['concurrency', 'rate', 'softLimitMs', 'hardLimitMs'];
 
 /**
@@ -104,6 +125,7 @@ export function defineTask<Result, Input = unknown, Output = Input>(
     priority: checkPriority(priority),
     retry: resolveRetryPolicy(retry),
     limits: resolveLimits(limits),
+    crash: resolveCrashPolicy(definition),
     hooks: { ...(onSettled && { onSettled }), ...(onFailed && { onFailed }) },
     // Its input was parsed by the task's own schema, which TypeScript cannot see from here.
     handler: handler as TaskHandler<unknown, unknown>,

@@ -28,7 +28,7 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
  */
 export function unlessAborted<T>(
   signal: AbortSignal | undefined,
-  begin: (done: (value: T) => void) => () => void,
+  begin: (done: (value: T) => void, failed: (error: Error) => void) => () => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     // The reason of an abort is the caller's own value, an error or not.
@@ -41,11 +41,20 @@ export function unlessAborted<T>(
     // Set by a callback, which TypeScript does not see.
     let over = false as boolean;
     let forget = (): void => undefined;
-    const giveUp = begin((value) => {
+    const end = (): void => {
       over = true;
       forget();
-      resolve(value);
-    });
+    };
+    const giveUp = begin(
+      (value) => {
+        end();
+        resolve(value);
+      },
+      (error) => {
+        end();
+        reject(error);
+      },
+    );
     if (over || signal === undefined) return;
     forget = onAbort(signal, () => {
       giveUp();

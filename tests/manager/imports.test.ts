@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ManagerOptions } from '../../src/manager/manager-options.js';
 import { managerCore } from '../../src/manager/task-manager.js';
+import { CRASH_DEFAULTS } from '../../src/task/crash-policy.js';
 import { NO_RETRY } from '../../src/task/retry-policy.js';
 import { defineTask, type ResolvedTask, resolveTask, type TaskHandler } from '../../src/task/task.js';
 import { FakeClock } from '../fake-clock.js';
@@ -17,6 +18,7 @@ function importing(handler: TaskHandler<unknown, unknown>, options: ManagerOptio
     priority: 0,
     retry: NO_RETRY,
     limits: {},
+    crash: CRASH_DEFAULTS,
     hooks: {},
     handler,
   };

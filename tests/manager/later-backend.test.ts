@@ -279,9 +279,13 @@ describe('a backend that never answers', () => {
   it('does not keep close waiting for longer than a second after the grace', async () => {
     const { core, clock, backend, start } = onLater({ actsAfter: 1, answersAfter: 0 });
     await start('a', () => 1);
-    backend.settle = hang;
+    let asked = false;
+    backend.settle = () => {
+      asked = true;
+      return hang();
+    };
     await start('b', () => 1);
-    await until(() => core.atWork > 0);
+    await until(() => asked);
     const closing = settled(core.close(1_000));
     await until(async () => {
       await clock.run(10);

@@ -146,6 +146,12 @@ export function callFinalWatchers(record: RunRecord): void {
   else for (const callback of watchers) callback(ended);
 }
 
+/** Calls whoever still waits for a moment that will not come in this process. */
+export function callAllWatchers(record: RunRecord): void {
+  callFinalWatchers(record);
+  callFreeWatchers(record);
+}
+
 /** Calls whoever waits for the run's id. */
 export function callFreeWatchers(record: RunRecord): void {
   const callbacks = record.rare?.freeWatchers;
