@@ -19,6 +19,7 @@ const config: Config = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^errand$': '<rootDir>/src/index.ts',
     '^errand/koa$': '<rootDir>/src/koa/index.ts',
+    '^errand/sqlite$': '<rootDir>/src/backends/sqlite/index.ts',
   },
   transform: {
     // Types are checked by `npm run typecheck` before jest starts: ts-jest reports none in ESM mode.

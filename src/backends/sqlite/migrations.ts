@@ -1,0 +1,51 @@
+/** What a database of ours says it is ("ERND"): a database of another program is not touched. */
+export const APPLICATION_ID = 0x4552_4e44;
+
+/**
+ * Each takes a file from the version before it, which is its place here counted from 0, to the next. One that was ever
+ * released never changes.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE runs (
+    -- Never used again: a later run of the same id has another one.
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    task TEXT,
+    queue TEXT NOT NULL,
+    status TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    max_attempts INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER,
+    input TEXT,
+    result TEXT,
+    progress TEXT,
+    -- What most runs never have, as one JSON object.
+    rare TEXT,
+    -- 0: as long as retention says; 1: for its idempotency key alone; 2: so too, and another run has its id now.
+    kept INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE UNIQUE INDEX runs_id ON runs (id) WHERE kept < 2;
+  CREATE INDEX runs_live ON runs (ordinal) WHERE finished_at IS NULL;
+  CREATE INDEX runs_finished ON runs (status = 'failed', finished_at) WHERE finished_at IS NOT NULL AND kept = 0;
+
+  CREATE TABLE keys (
+    owner TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX keys_expiry ON keys (expires_at);
+  CREATE INDEX keys_run ON keys (run);
+
+  CREATE TABLE paused_queues (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
+];

@@ -1,0 +1,215 @@
+import type { Clock, Timer } from '../../ports/clock.js';
+import type { Logger } from '../../ports/logger.js';
+import { TaskError } from '../../task/errors.js';
+import { nextTurn } from '../../timing/next-turn.js';
+import type { Journal } from '../live/journal.js';
+import type { RunRecord } from '../live/run-record.js';
+import type { DatabaseFile } from './database-file.js';
+import { StoredRecord } from './stored-record.js';
+
+/** How many rows one transaction writes at most, give or take a pair: the event loop turns between two. */
+const MOST_ROWS = 500;
+/** How long changes that nobody waits for, such as progress, may wait for others to be written with. */
+const LAZY_MS = 1_000;
+/** Between two tries to write what could not be written. */
+const RETRY_MS = 500;
+
+/** What a {@link SqliteJournal} works with. */
+export interface JournalParts {
+  readonly database: DatabaseFile;
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+  /** Writes the rows of one record, within a transaction. */
+  readonly write: (record: StoredRecord) => void;
+  /** The row of a record is as the record is, for the first time where it is not `stored` yet. */
+  readonly written: (record: StoredRecord) => void;
+  /** A new run could not be stored: nobody was told of it, and it is to be as if it had never been. */
+  readonly undo: (record: StoredRecord) => void;
+}
+
+/** Somebody who waits until a record is written; with `failed`, no longer than the next try takes. */
+interface Waiter {
+  /** Undefined for whatever else the next transaction does. */
+  readonly record: StoredRecord | undefined;
+  readonly then: () => void;
+  readonly failed?: (error: TaskError) => void;
+}
+
+/**
+ * Writes what changed in a turn of the event loop at its end, all in one transaction: a commit costs as much as a
+ * hundred rows. Where the disk refuses, new runs are refused and everything else is tried again until it is written.
+ */
+export class SqliteJournal implements Journal {
+  readonly #parts: JournalParts;
+  /** Those whose rows are behind, in the order in which that began. */
+  #dirty: StoredRecord[] = [];
+  #work: (() => void)[] = [];
+  /** In the order in which they are to be told. */
+  #waiters: Waiter[] = [];
+  #planned = false;
+  #timer: Timer | undefined;
+  #failing = false;
+
+  constructor(parts: JournalParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether everything up to now is in the file. */
+  get clean(): boolean {
+    return this.#dirty.length === 0 && this.#work.length === 0;
+  }
+
+  changed(record: RunRecord): void {
+    if (!(record instanceof StoredRecord) || record.refused) return;
+    record.owed = true;
+    this.#mark(record);
+    this.#plan();
+  }
+
+  changedLazily(record: RunRecord): void {
+    if (!(record instanceof StoredRecord) || record.refused) return;
+    this.#mark(record);
+    this.#planIn(LAZY_MS);
+  }
+
+  after<T>(record: RunRecord, then: (subject: T) => void, subject: T): void {
+    if (!(record instanceof StoredRecord) || !record.owed) then(subject);
+    else this.#waiters.push({ record, then: () => then(subject) });
+  }
+
+  /** Does something else to the file within the next transaction; done again where that fails. */
+  also(work: () => void): void {
+    this.#work.push(work);
+    this.#plan();
+  }
+
+  /**
+   * Resolves when everything up to now is in the file.
+   *
+   * @throws {TaskError} BACKEND when the next try to write it fails; it will be tried again all the same.
+   */
+  committed(): Promise<void> {
+    if (this.clean) return Promise.resolve();
+    this.#plan();
+    // What is written last is written when everything is.
+    const record = this.#dirty.at(-1);
+    if (record !== undefined) record.owed = true;
+    return new Promise((resolve, reject) => this.#waiters.push({ record, then: resolve, failed: reject }));
+  }
+
+  /**
+   * Resolves when a record is in the file as it is now.
+   *
+   * @throws {TaskError} BACKEND when the next try to write it fails; one that is new then was never accepted.
+   */
+  settled(record: StoredRecord): Promise<void> {
+    if (!record.owed) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiters.push({ record, then: resolve, failed: reject }));
+  }
+
+  /** The last try, in this turn. */
+  close(): void {
+    while (!this.clean && this.#flush());
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #mark(record: StoredRecord): void {
+    if (record.dirty) return;
+    record.dirty = true;
+    this.#dirty.push(record);
+  }
+
+  #plan(): void {
+    if (this.#planned) return;
+    this.#planned = true;
+    nextTurn(this.#flushInTurn);
+  }
+
+  #planIn(delayMs: number): void {
+    if (this.#planned || this.#timer !== undefined) return;
+    this.#timer = this.#parts.clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.#plan();
+    });
+  }
+
+  readonly #flushInTurn = (): void => {
+    this.#planned = false;
+    if (this.clean) return;
+    if (this.#flush()) this.#planRest();
+    else this.#planIn(RETRY_MS);
+  };
+
+  #planRest(): void {
+    if (!this.clean) this.#plan();
+  }
+
+  /** @returns whether it could write. */
+  #flush(): boolean {
+    const batch = this.#dirty.splice(0, endOfBatch(this.#dirty));
+    const work = this.#work.splice(0);
+    try {
+      this.#commit(batch, work);
+    } catch (error) {
+      this.#dirty.unshift(...batch);
+      this.#work.unshift(...work);
+      this.#failed(error);
+      return false;
+    }
+    if (this.#failing) this.#parts.logger?.warn({}, 'Runs can be stored again');
+    this.#failing = false;
+    for (const record of batch) {
+      this.#parts.written(record);
+      record.written();
+    }
+    this.#tell();
+    return true;
+  }
+
+  #commit(batch: readonly StoredRecord[], work: readonly (() => void)[]): void {
+    const { database, write } = this.#parts;
+    database.transaction(() => {
+      for (const record of batch) write(record);
+      for (const each of work) each();
+    });
+  }
+
+  /** Tells those whose records are written; the first whose is not, and all behind it, wait on. */
+  #tell(): void {
+    const waiters = this.#waiters;
+    const first = waiters.findIndex(({ record }) => record?.owed === true);
+    this.#waiters = first < 0 ? [] : waiters.slice(first);
+    for (const { then } of first < 0 ? waiters : waiters.slice(0, first)) {
+      try {
+        then();
+      } catch (error) {
+        this.#parts.logger?.error({ err: error }, 'What was to happen after a change was stored went wrong');
+      }
+    }
+  }
+
+  #failed(cause: unknown): void {
+    if (!this.#failing) this.#parts.logger?.error({ err: cause }, 'Runs cannot be stored; trying again until they can');
+    this.#failing = true;
+    for (const record of this.#dirty) if (!record.stored) this.#refuse(record);
+    this.#dirty = this.#dirty.filter(({ stored }) => stored);
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ record, failed }) => failed === undefined && record?.refused !== true);
+    const error = new TaskError('BACKEND', 'Runs cannot be stored at the moment; try again later', { cause });
+    for (const { failed } of waiters) failed?.(error);
+  }
+
+  #refuse(record: StoredRecord): void {
+    record.refused = true;
+    record.dirty = false;
+    this.#parts.undo(record);
+  }
+}
+
+/** How many of these go together: a pair is never parted. */
+function endOfBatch(dirty: readonly StoredRecord[]): number {
+  let end = Math.min(MOST_ROWS, dirty.length);
+  while (end < dirty.length && dirty[end - 1]?.withNext === true) end += 1;
+  return end;
+}

@@ -1,0 +1,186 @@
+import type { BackendEnvironment, StoredRun } from '../../ports/backend.js';
+import { TaskError } from '../../task/errors.js';
+import { describeError } from '../../task/run-error.js';
+import { noCounts, type RunStatus } from '../../task/status.js';
+import { Dispatcher } from '../live/dispatcher.js';
+import { RunCourse } from '../live/run-course.js';
+import { callAllWatchers, RunLife } from '../live/run-life.js';
+import type { RunRecord } from '../live/run-record.js';
+import type { DatabaseFile } from './database-file.js';
+import { recover } from './restart.js';
+import { RunStore } from './run-store.js';
+import { SqliteJournal } from './sqlite-journal.js';
+import { StoredRecord } from './stored-record.js';
+import { StoredKeys } from './stored-keys.js';
+import { StoredRetention } from './stored-retention.js';
+
+/** The parts of an open backend, wired together. What has not ended is in memory, too; what has is in the file alone. */
+export class SqliteParts {
+  readonly environment: BackendEnvironment;
+  readonly database: DatabaseFile;
+  readonly journal: SqliteJournal;
+  readonly life: RunLife;
+  readonly dispatcher: Dispatcher;
+  readonly course: RunCourse;
+  readonly store: RunStore;
+  readonly keys: StoredKeys;
+  readonly retention: StoredRetention;
+  /** Runs that have not ended, or whose handler has not settled, or whose end is not in the file yet. */
+  readonly live = new Map<string, StoredRecord>();
+  readonly #ended = new Map<string | null, Record<RunStatus, number>>();
+  ordinal: number;
+
+  constructor(environment: BackendEnvironment, database: DatabaseFile) {
+    const { clock, logger, retention } = environment;
+    this.environment = environment;
+    this.database = database;
+    this.journal = new SqliteJournal({
+      ...{ database, clock, logger },
+      write: (record) => this.#write(record),
+      written: (record) => this.#written(record),
+      undo: (record) => this.#undo(record),
+    });
+    this.life = new RunLife(clock, this.journal);
+    this.dispatcher = new Dispatcher({
+      ...{ clock, life: this.life, journal: this.journal },
+      onBroken: (lease, error) =>
+        void this.course.settle(
+          lease,
+          { type: 'failed', error: describeError(error, lease.run.attempt), cause: error },
+          false,
+        ),
+    });
+    this.course = new RunCourse({
+      ...{ environment, life: this.life, dispatcher: this.dispatcher, journal: this.journal, durable: true },
+      onInputGone: () => undefined,
+      shelve: (record) => this.#shelve(record),
+    });
+    this.store = new RunStore(database);
+    this.keys = new StoredKeys({
+      ...{ database, clock, retention },
+      runAt: (ordinal) => this.at(ordinal),
+      released: (ordinal) => this.#released(ordinal),
+    });
+    this.retention = new StoredRetention({
+      ...{ store: this.store, keys: this.keys, clock, retention },
+      ended: (failed) => this.#countEnded(failed),
+      also: (work) => this.journal.also(work),
+      onOld: (record, keptForKey) => this.#old(record, keptForKey),
+    });
+    this.ordinal = this.store.lastOrdinal();
+  }
+
+  /** The run of this id, wherever it is. */
+  find(id: string): StoredRecord | undefined {
+    return this.live.get(id) ?? this.store.find(id);
+  }
+
+  at(ordinal: number): StoredRecord | undefined {
+    const record = this.store.at(ordinal);
+    const live = record && this.live.get(record.id);
+    return live?.ordinal === ordinal ? live : record;
+  }
+
+  /** How many ended runs there are of each task and status. */
+  get endedCounts(): Iterable<readonly [task: string | null, counts: Record<RunStatus, number>]> {
+    return this.#ended;
+  }
+
+  /** Takes up what an earlier process has left. */
+  recover(): void {
+    for (const [task, status, runs] of this.store.endedCounts()) this.#countsOf(task)[status] += runs;
+    const paused = this.database.prepare('SELECT name FROM paused_queues').all();
+    for (const [name] of paused) this.dispatcher.waiting.pause(String(name));
+    for (const record of this.store.live((run) => this.dispatcher.waiting.join(run))) this.#takeUp(record);
+    this.retention.open();
+  }
+
+  #takeUp(record: StoredRecord): void {
+    const { clock } = this.environment;
+    const fate = recover(record);
+    const { dueAt, expiresAt } = record.seldom;
+    this.live.set(record.id, record);
+    this.course.begin(record, {
+      delayMs: Math.max(0, (dueAt ?? 0) - clock.now()),
+      expiresInMs: expiresAt === null ? null : Math.max(0, expiresAt - clock.now()),
+    });
+    if (fate.type === 'cancelled') this.course.cancel(record, record.rare?.cancel ?? { by: 'unknown', reason: null });
+    else if (fate.type === 'fails') this.course.failWaiting(record, fate.error);
+    else if (expiresAt !== null && expiresAt <= clock.now())
+      this.course.failWaiting(record, new TaskError('QUEUE_EXPIRED', 'The run was not started in time (expiresInMs)'));
+  }
+
+  close(): void {
+    this.dispatcher.stop();
+    this.course.close();
+    this.retention.close();
+    this.journal.close();
+    if (!this.journal.clean)
+      this.environment.logger?.error({}, 'What became of runs last could not be stored; they are tried again later');
+    this.database.close();
+    for (const record of this.live.values()) callAllWatchers(record);
+  }
+
+  #write(record: StoredRecord): void {
+    const old = record.replaces;
+    if (!record.stored && old !== null) {
+      if (this.keys.keeps(old)) this.store.keepForKey(old.ordinal, true);
+      else this.store.remove(old.ordinal);
+    }
+    this.store.write(record);
+    this.keys.write(record);
+  }
+
+  #written(record: StoredRecord): void {
+    if (record.stored) return;
+    this.keys.settle(record);
+    const old = record.replaces;
+    record.replaces = null;
+    if (old !== null) this.journal.after(record, (each) => this.#old(each, this.keys.keeps(each)), old);
+  }
+
+  /** A start that could not be stored. */
+  #undo(record: StoredRecord): void {
+    this.course.undo(record);
+    this.dispatcher.waiting.leave(record.lane);
+    this.keys.settle(record);
+    if (this.live.get(record.id) === record) this.live.delete(record.id);
+  }
+
+  #shelve(record: RunRecord): void {
+    this.life.gone(record);
+    this.dispatcher.waiting.leave(record.lane);
+    if (this.live.get(record.id) === record) this.live.delete(record.id);
+    record.kept = false;
+    this.#count(record, 1);
+    if (record instanceof StoredRecord) this.retention.put(record);
+  }
+
+  #old(record: StoredRecord, keptForKey: boolean): void {
+    this.#count(record, -1);
+    if (!keptForKey) this.environment.observer.forgotten(record);
+  }
+
+  #released(ordinal: number): void {
+    const record = this.store.keptForKeyAlone(ordinal);
+    if (record === undefined) return;
+    this.store.remove(ordinal);
+    this.environment.observer.forgotten(record);
+  }
+
+  #count(run: StoredRun, by: 1 | -1): void {
+    this.#countsOf(run.task)[run.status] += by;
+  }
+
+  #countsOf(task: string | null): Record<RunStatus, number> {
+    let counts = this.#ended.get(task);
+    if (counts === undefined) this.#ended.set(task, (counts = noCounts()));
+    return counts;
+  }
+
+  #countEnded(failed: boolean): number {
+    let runs = 0;
+    for (const counts of this.#ended.values()) runs += failed ? counts.failed : counts.completed + counts.cancelled;
+    return runs;
+  }
+}

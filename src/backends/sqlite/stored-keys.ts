@@ -1,0 +1,151 @@
+import type { Retention } from '../../ports/backend.js';
+import type { IdempotencyClaim } from '../../ports/new-run.js';
+import type { Clock } from '../../ports/clock.js';
+import { TaskError } from '../../task/errors.js';
+import type { DatabaseFile, Statement } from './database-file.js';
+import type { StoredRecord } from './stored-record.js';
+
+/** What {@link StoredKeys} works with. */
+export interface KeyParts {
+  readonly database: DatabaseFile;
+  readonly clock: Clock;
+  readonly retention: Retention;
+  /** The run of an ordinal, live or ended. */
+  readonly runAt: (ordinal: number) => StoredRecord | undefined;
+  /** The key of this run has gone; it may have been kept for that alone. */
+  readonly released: (ordinal: number) => void;
+}
+
+/** How many keys go at once where there are too many: to find out which takes a walk through all. */
+const PRUNE_SHARE = 100;
+/** How many keys one sweep drops at most. */
+const SWEEP_MOST = 200;
+
+/** Idempotency keys and the runs they stand for: rows of their own, written with the run. */
+export class StoredKeys {
+  readonly #parts: KeyParts;
+  readonly #find: Statement;
+  readonly #insert: Statement;
+  readonly #delete: Statement;
+  readonly #ofRun: Statement;
+  readonly #over: Statement;
+  readonly #endedFirst: Statement;
+  /** Claimed, and not in the file yet. */
+  readonly #claimed = new Map<string, StoredRecord>();
+  #count: number;
+
+  constructor(parts: KeyParts) {
+    this.#parts = parts;
+    const { database } = parts;
+    this.#find = database.prepare('SELECT fingerprint, run, expires_at FROM keys WHERE owner = ? AND key = ?');
+    this.#insert = database.prepare(
+      'INSERT OR REPLACE INTO keys (owner, key, fingerprint, run, expires_at) VALUES (?,?,?,?,?)',
+    );
+    this.#delete = database.prepare('DELETE FROM keys WHERE owner = ? AND key = ?');
+    this.#ofRun = database.prepare('SELECT 1 FROM keys WHERE run = ?');
+    const ended = `FROM keys k JOIN runs r ON r.ordinal = k.run WHERE r.finished_at IS NOT NULL`;
+    this.#over = database.prepare(
+      `SELECT k.owner, k.key, k.run ${ended} AND k.expires_at <= ? ORDER BY k.expires_at LIMIT ?`,
+    );
+    this.#endedFirst = database.prepare(`SELECT k.owner, k.key, k.run ${ended} ORDER BY r.finished_at LIMIT ?`);
+    this.#count = Number(database.prepare('SELECT count(*) FROM keys').first()?.[0] ?? 0);
+  }
+
+  /**
+   * The run of an earlier start under this key, or undefined where the key is new and may be claimed.
+   *
+   * @throws {TaskError} KEY_REUSED when the key stands for another task, input or options; QUEUE_FULL when no further
+   * key can be kept.
+   */
+  find(owner: string | null, claim: IdempotencyClaim): StoredRecord | undefined {
+    const known = this.#claimed.get(nameOf(owner, claim.key)) ?? this.#stored(owner, claim.key);
+    if (known === undefined) {
+      this.#refuseIfFull();
+      return undefined;
+    }
+    const record = 'record' in known ? known.record : known;
+    const fingerprint = 'record' in known ? known.fingerprint : known.claim?.fingerprint;
+    if (fingerprint === claim.fingerprint) return record;
+    throw new TaskError(
+      'KEY_REUSED',
+      'This idempotency key was used before with another task, input or options; use a new key',
+      { details: { runId: record.id } },
+    );
+  }
+
+  /** Lets a key that {@link find} did not find stand for this run, from its first row on. */
+  claim(record: StoredRecord, claim: IdempotencyClaim): void {
+    this.#prune();
+    record.claim = claim;
+    this.#claimed.set(nameOf(record.owner, claim.key), record);
+    this.#count += 1;
+  }
+
+  /** Writes the claim that goes with a new row. */
+  write(record: StoredRecord): void {
+    if (record.claim === null || record.stored) return;
+    const { key, fingerprint } = record.claim;
+    const expiresAt = this.#parts.clock.now() + this.#parts.retention.keepKeyMs;
+    this.#insert.run(record.owner ?? '', key, fingerprint, record.ordinal, expiresAt);
+  }
+
+  /** The claim is in the file now, or will never be. */
+  settle(record: StoredRecord): void {
+    if (record.claim === null) return;
+    this.#claimed.delete(nameOf(record.owner, record.claim.key));
+    if (record.refused) this.#count -= 1;
+  }
+
+  /** Whether a key stands for this run. */
+  keeps(record: StoredRecord): boolean {
+    return record.idempotencyKey !== null && this.#ofRun.first(record.ordinal) !== undefined;
+  }
+
+  /** Drops keys whose time is over and whose runs have ended. To be called within a transaction. */
+  sweep(): void {
+    if (this.#count > 0) this.#drop(this.#over.all(this.#parts.clock.now(), SWEEP_MOST));
+  }
+
+  #stored(owner: string | null, key: string): { record: StoredRecord; fingerprint: string } | undefined {
+    const row = this.#find.first(owner ?? '', key) as readonly [string, number, number] | undefined;
+    if (row === undefined) return undefined;
+    const [fingerprint, ordinal, expiresAt] = row;
+    const record = this.#parts.runAt(ordinal);
+    if (record !== undefined && (record.active || expiresAt > this.#parts.clock.now())) return { record, fingerprint };
+    this.#dropAtOnce([[owner ?? '', key, ordinal]]);
+    return undefined;
+  }
+
+  /** Those go first whose runs ended first. */
+  #prune(): void {
+    const { maxKeys } = this.#parts.retention;
+    if (this.#count < maxKeys) return;
+    this.#dropAtOnce(this.#endedFirst.all(this.#count - maxKeys + Math.ceil(maxKeys / PRUNE_SHARE)));
+  }
+
+  #refuseIfFull(): void {
+    const { maxKeys } = this.#parts.retention;
+    if (this.#count < maxKeys || this.#endedFirst.first(1) !== undefined) return;
+    throw new TaskError(
+      'QUEUE_FULL',
+      `No more than ${maxKeys} idempotency keys can be kept, and no run of theirs has ended; start without one, or try again later`,
+    );
+  }
+
+  #dropAtOnce(rows: readonly (readonly unknown[])[]): void {
+    if (rows.length > 0) this.#parts.database.transaction(() => this.#drop(rows));
+  }
+
+  #drop(rows: readonly (readonly unknown[])[]): void {
+    for (const [owner, key, ordinal] of rows as readonly (readonly [string, string, number])[]) {
+      this.#delete.run(owner, key);
+      this.#count -= 1;
+      this.#parts.released(ordinal);
+    }
+  }
+}
+
+/** Owners are names and hold no space, so no owner's key can be another's. */
+function nameOf(owner: string | null, key: string): string {
+  return `${owner ?? ''} ${key}`;
+}

@@ -1,0 +1,113 @@
+import type { Retention } from '../../ports/backend.js';
+import type { Clock, Timer } from '../../ports/clock.js';
+import { nextTurn } from '../../timing/next-turn.js';
+import type { RunStore } from './run-store.js';
+import type { StoredKeys } from './stored-keys.js';
+import type { StoredRecord } from './stored-record.js';
+
+/** How many runs one sweep removes at most: the rest go in the next turns. */
+const SWEEP_MOST = 100;
+/** The longest pause between two sweeps: the time of day may jump. */
+const MAX_PAUSE_MS = 60_000;
+
+/** What {@link StoredRetention} works with. */
+export interface RetentionParts {
+  readonly store: RunStore;
+  readonly keys: StoredKeys;
+  readonly clock: Clock;
+  readonly retention: Retention;
+  /** How many ended runs retention counts: failed ones, or the others. */
+  readonly ended: (failed: boolean) => number;
+  /** Does something within the next transaction. */
+  readonly also: (work: () => void) => void;
+  /** These are no longer counted; those that are not kept for a key are gone. */
+  readonly onOld: (record: StoredRecord, keptForKey: boolean) => void;
+}
+
+/** Removes ended runs by age and number, a few at a time. Housekeeping never keeps the process up. */
+export class StoredRetention {
+  readonly #parts: RetentionParts;
+  #timer: Timer | undefined;
+  /** When the next sweep is due. */
+  #dueAt = Infinity;
+  #planned = false;
+  #closed = false;
+
+  constructor(parts: RetentionParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks whether anything is due in a file that was just opened. */
+  open(): void {
+    this.#planNow();
+  }
+
+  /** A run has ended: there may be one too many, or none that is due before it. */
+  put(record: StoredRecord): void {
+    const failed = record.status === 'failed';
+    if (this.#overflow(failed) > 0) this.#planNow();
+    else this.#planAt(record.updatedAt + this.#keepMs(failed));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #overflow(failed: boolean): number {
+    const { maxFailed, maxFinished } = this.#parts.retention;
+    return this.#parts.ended(failed) - (failed ? maxFailed : maxFinished);
+  }
+
+  #planNow(): void {
+    if (this.#planned || this.#closed) return;
+    this.#planned = true;
+    nextTurn(() => {
+      this.#planned = false;
+      if (!this.#closed) this.#parts.also(this.#sweep);
+    });
+  }
+
+  #planAt(at: number): void {
+    if (at >= this.#dueAt || this.#closed) return;
+    this.#dueAt = at;
+    this.#timer?.cancel();
+    const waitMs = Math.min(MAX_PAUSE_MS, Math.max(0, at - this.#parts.clock.now()));
+    this.#timer = this.#parts.clock.after(waitMs, () => this.#planNow());
+    this.#timer.unref();
+  }
+
+  /** When the oldest one goes. */
+  #oldestDueAt(failed: boolean): number | undefined {
+    if (this.#parts.ended(failed) === 0) return undefined;
+    const [oldest] = this.#parts.store.oldest(failed, 1);
+    return oldest === undefined ? undefined : oldest.updatedAt + this.#keepMs(failed);
+  }
+
+  #keepMs(failed: boolean): number {
+    return failed ? this.#parts.retention.keepFailedMs : this.#parts.retention.keepResultMs;
+  }
+
+  readonly #sweep = (): void => {
+    const full = [true, false].map((failed) => this.#sweepShelf(failed)).includes(true);
+    this.#parts.keys.sweep();
+    this.#dueAt = Infinity;
+    if (full) this.#planNow();
+    else for (const failed of [true, false]) this.#planAt(this.#oldestDueAt(failed) ?? Infinity);
+  };
+
+  /** @returns whether there may be more to remove. */
+  #sweepShelf(failed: boolean): boolean {
+    const { store, keys, clock, onOld } = this.#parts;
+    const over = this.#overflow(failed);
+    const before = clock.now() - this.#keepMs(failed);
+    const old = store.oldest(failed, SWEEP_MOST).filter((record, at) => at < over || record.updatedAt <= before);
+    for (const record of old) {
+      const keptForKey = keys.keeps(record);
+      if (keptForKey) store.keepForKey(record.ordinal, false);
+      else store.remove(record.ordinal);
+      onOld(record, keptForKey);
+    }
+    return old.length === SWEEP_MOST;
+  }
+}

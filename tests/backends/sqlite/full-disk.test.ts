@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Acceptance } from '../../../src/backends/sqlite/acceptance.js';
+import { type DatabaseFile, openDatabase } from '../../../src/backends/sqlite/database-file.js';
+import { SqliteParts } from '../../../src/backends/sqlite/sqlite-parts.js';
+import type { Holder } from '../../../src/ports/backend.js';
+import { MemoryLease } from '../../../src/backends/live/run-record.js';
+import { newRun } from '../../../src/testing/contract/samples.js';
+import { FakeClock } from '../../fake-clock.js';
+import { codeOf } from '../../manager/workbench.js';
+import { until } from '../../until.js';
+
+let folder: string;
+let clock: FakeClock;
+let database: DatabaseFile;
+let parts: SqliteParts;
+let acceptance: Acceptance;
+let leases: MemoryLease[];
+let begun: string[];
+let lost: string[];
+let slots: number;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'errand-full-'));
+  clock = new FakeClock();
+  database = await openDatabase({ file: join(folder, 'errand.db'), durability: 'full', clock, lockTimeoutMs: 0 });
+  const ignore = (): void => undefined;
+  parts = new SqliteParts(
+    {
+      clock,
+      logger: undefined,
+      queueLimit: 1_000,
+      retention: {
+        keepResultMs: 1e9,
+        maxFinished: 1e6,
+        keepFailedMs: 1e9,
+        maxFailed: 1e6,
+        keepKeyMs: 1e9,
+        maxKeys: 1e6,
+      },
+      observer: { settled: ignore, forgotten: ignore, cancelledLate: ignore },
+    },
+    database,
+  );
+  acceptance = new Acceptance(parts);
+  [leases, begun, lost, slots] = [[], [], [], Infinity];
+});
+
+afterEach(async () => {
+  database.exec('PRAGMA max_page_count = 1000000');
+  parts.close();
+  await rm(folder, { recursive: true });
+});
+
+function work(): void {
+  parts.dispatcher.work({
+    freeSlots: () => slots,
+    take: (run, lease): Holder => {
+      if (lease instanceof MemoryLease) leases.push(lease);
+      return { begin: () => void begun.push(run.id), cancel: () => undefined, lost: () => void lost.push(run.id) };
+    },
+  });
+}
+
+/** The disk has no room for another page. */
+function fill(): void {
+  const [pages] = database.prepare('PRAGMA page_count').first() ?? [];
+  database.exec(`PRAGMA max_page_count = ${String(pages)}`);
+}
+
+function makeRoom(): void {
+  database.exec('PRAGMA max_page_count = 1000000');
+}
+
+const large = { input: 'x'.repeat(100_000) };
+
+describe('a disk that is full', () => {
+  it('refuses starts with BACKEND, and leaves nothing of them behind', async () => {
+    fill();
+    const idempotency = { key: 'k', fingerprint: 'f' };
+    expect(await codeOf(acceptance.accept({ ...newRun('a'), ...large, idempotency }, 'error'))).toBe('BACKEND');
+    expect([parts.find('a'), parts.life.waiting, parts.life.live]).toEqual([undefined, 0, 0]);
+    expect([...parts.dispatcher.waiting.lanes]).toEqual([]);
+    makeRoom();
+    const { replayed } = await acceptance.accept({ ...newRun('a'), ...large, idempotency }, 'error');
+    expect(replayed).toBe(false);
+  });
+
+  it('begins no run whose start it refused, and takes its lease back', async () => {
+    work();
+    fill();
+    expect(await codeOf(acceptance.accept({ ...newRun('a'), ...large }, 'error'))).toBe('BACKEND');
+    expect(leases.map(({ run }) => run.id)).toEqual(lost);
+    expect(parts.store.find('a')).toBeUndefined();
+  });
+
+  it('refuses no run that was accepted before: its end is stored, and told, once there is room', async () => {
+    work();
+    await acceptance.accept(newRun('a'), 'error');
+    await until(() => begun.length === 1);
+    const [lease] = leases;
+    if (lease === undefined) throw new Error('nothing was delivered');
+    fill();
+    const record = parts.find('a');
+    if (record === undefined) throw new Error('there is no run');
+    record.resultText = JSON.stringify('x'.repeat(100_000));
+    const told: string[] = [];
+    parts.course.settle(lease, { type: 'completed', value: 'x' }, false);
+    parts.journal.after(record, () => told.push('stored'), undefined);
+    expect(await codeOf(parts.journal.committed())).toBe('BACKEND');
+    expect([told, parts.store.find('a')?.status]).toEqual([[], 'running']);
+    makeRoom();
+    await clock.run(500);
+    await until(() => told.length === 1);
+    expect(parts.store.find('a')).toMatchObject({ status: 'completed', stored: true });
+  });
+});
