@@ -181,9 +181,10 @@ export class DatabaseFile {
     const statement = this.#connection.prepare(sql);
     const rows = statement.reader ? statement.raw() : statement;
     return {
-      run: (...values) => void statement.run(...values),
-      first: (...values) => rows.get(...values) as readonly SqlValue[] | undefined,
-      all: (...values) => rows.all(...values) as (readonly SqlValue[])[],
+      // As one array: libsql flattens arguments, which costs half as much as the statement, and takes a single null for none.
+      run: (...values) => void statement.run(values),
+      first: (...values) => rows.get(values) as readonly SqlValue[] | undefined,
+      all: (...values) => rows.all(values) as (readonly SqlValue[])[],
     };
   }
 
