@@ -138,8 +138,8 @@ export class ImportRuns {
   /**
    * The records that have failed until now, as NDJSON, each line `{ index, line, item, error: { code, message }, attempts }`.
    * Where there was no room for all of them, a last line `{ omitted }` says how many more there are. `exposeErrors`:
-   * whether messages are shown that were not written for callers; default false. Undefined where there is no such import,
-   * or none of its records has failed. Destroy the stream if you do not read it to its end.
+   * whether messages are shown that were not written for callers; default false. Undefined where no import of this
+   * id has begun in this process. Destroy the stream if you do not read it to its end.
    *
    * @throws {TaskError} BACKEND when they could not be read.
    */
@@ -148,8 +148,8 @@ export class ImportRuns {
     { exposeErrors = false }: { readonly exposeErrors?: boolean } = {},
   ): Promise<ByteStream | undefined> {
     const file = this.#failures.get(id);
-    const stored = await file?.open();
-    return file && stored && showFailures(stored, { exposeErrors, omitted: file.omitted });
+    if (file === undefined) return undefined;
+    return showFailures(await file.open(), { exposeErrors, omitted: file.omitted });
   }
 
   /** What the manager calls as it calls a task's handler. It holds no slot, so it has no limits of its own. */

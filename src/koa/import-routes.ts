@@ -4,6 +4,8 @@ import type { Context } from 'koa';
 import type { ImportFormat } from '../imports/import-record.js';
 import type { ImportRuns } from '../imports/import-runs.js';
 import { TaskError } from '../task/errors.js';
+import type { Run } from '../task/run.js';
+import { isFinal } from '../task/status.js';
 import { tooLarge } from './problem.js';
 import { isUnread, isUtf8Charset, readBefore } from './request-body.js';
 import { RequestError } from './request-error.js';
@@ -42,6 +44,12 @@ export async function startImport(ctx: Context, parts: RouteParts, imports: Impo
   await sendStarted(ctx, handle, { parts, segments: 2 });
 }
 
+/** An import that has not begun has none yet; those of one that another process has handled went with that. */
+function noFailures({ status, startedAt }: Run): Readable {
+  if (!isFinal(status) || startedAt === null) return Readable.from([]);
+  throw new RequestError(404, 'NOT_FOUND', 'The failures of this import went with the process that handled it');
+}
+
 /** `GET /process/{id}/failures`: one line of JSON for each item that failed. */
 export async function sendFailures(
   ctx: Context,
@@ -51,7 +59,7 @@ export async function sendFailures(
   refuseQuery(ctx);
   const run = await findRun(manager, readPathName(ctx, 'id'));
   if (run.kind !== 'import') throw new RequestError(404, 'NOT_FOUND', 'The run is no import');
-  const failures = (await imports.failures(run.id, { exposeErrors })) ?? Readable.from([]);
+  const failures = (await imports.failures(run.id, { exposeErrors })) ?? noFailures(run);
   ctx.respond = false; // Koa would report every client that leaves as an error
   ctx.status = 200;
   ctx.set({ 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': CACHE_CONTROL });
