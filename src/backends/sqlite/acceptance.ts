@@ -86,6 +86,8 @@ export class Acceptance {
     const parts = this.#parts;
     this.#refuseIfFull();
     const inputText = textOf(run.input);
+    // Before anything is made that would have to be taken back.
+    if (run.idempotency !== null) parts.keys.prune();
     const record = new StoredRecord(run, parts.dispatcher.waiting.join(run), {
       ...{ ordinal: (parts.ordinal += 1), now: parts.environment.clock.now(), inputText },
     });

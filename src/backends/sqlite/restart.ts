@@ -15,10 +15,11 @@ export type Fate =
 export function recover(record: StoredRecord): Fate {
   record.version += VERSIONS_LOST;
   const { status } = record;
+  // A handler that was still at work died with its process.
+  if (record.rare !== null) record.rare.abandoned = false;
   if (status !== 'running' && status !== 'cancelling') return waitsUnlessAdHoc(record);
   record.status = 'queued';
   record.seldom.repeat = true;
-  record.seldom.abandoned = false;
   if (status === 'cancelling') return { type: 'cancelled' };
   record.crashes += 1;
   const { onCrash, maxCrashes } = record.policy;

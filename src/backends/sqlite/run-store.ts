@@ -25,6 +25,7 @@ export class RunStore {
   readonly #input: Statement;
   readonly #delete: Statement;
   readonly #keep: Statement;
+  readonly #counted: Statement;
 
   constructor(database: DatabaseFile) {
     this.#database = database;
@@ -33,6 +34,7 @@ export class RunStore {
     this.#byOrdinal = database.prepare(`SELECT ${COLUMNS} FROM runs WHERE ordinal = ?`);
     this.#input = database.prepare('SELECT input FROM runs WHERE ordinal = ?');
     this.#delete = database.prepare('DELETE FROM runs WHERE ordinal = ?');
+    this.#counted = database.prepare('SELECT 1 FROM runs WHERE ordinal = ? AND kept = 0');
     this.#keep = database.prepare('UPDATE runs SET kept = ? WHERE ordinal = ?');
   }
 
@@ -47,6 +49,11 @@ export class RunStore {
   /** The run is kept for its idempotency key alone; with `replaced`, another run has its id. */
   keepForKey(ordinal: number, replaced: boolean): void {
     this.#keep.run(replaced ? 2 : 1, ordinal);
+  }
+
+  /** Whether retention counts this run: not where it is kept for its key alone, or gone. */
+  counts(ordinal: number): boolean {
+    return this.#counted.first(ordinal) !== undefined;
   }
 
   /** The input of a run, as text. */

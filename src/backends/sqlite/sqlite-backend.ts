@@ -145,7 +145,7 @@ class SqliteBackend implements Backend {
   pause(queue: string): Promise<void> {
     const { dispatcher, journal, database } = this.#open;
     dispatcher.waiting.pause(queue);
-    journal.also(() => database.prepare('INSERT OR IGNORE INTO paused_queues VALUES (?)').run(queue));
+    journal.also(() => void database.prepare('INSERT OR IGNORE INTO paused_queues VALUES (?)').run(queue));
     return journal.committed();
   }
 
@@ -153,7 +153,7 @@ class SqliteBackend implements Backend {
     const { dispatcher, journal, database } = this.#open;
     dispatcher.waiting.resume(queue);
     dispatcher.wake();
-    journal.also(() => database.prepare('DELETE FROM paused_queues WHERE name = ?').run(queue));
+    journal.also(() => void database.prepare('DELETE FROM paused_queues WHERE name = ?').run(queue));
     return journal.committed();
   }
 

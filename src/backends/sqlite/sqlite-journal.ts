@@ -27,6 +27,12 @@ export interface JournalParts {
   readonly undo: (record: StoredRecord) => void;
 }
 
+/**
+ * Something else that is done to the file; gives what is to follow once that is committed, for it may be taken back and
+ * done again.
+ */
+export type FileWork = () => (() => void) | undefined;
+
 /** Somebody who waits until a record is written; with `failed`, no longer than the next try takes. */
 interface Waiter {
   /** Undefined for whatever else the next transaction does. */
@@ -43,12 +49,13 @@ export class SqliteJournal implements Journal {
   readonly #parts: JournalParts;
   /** Those whose rows are behind, in the order in which that began. */
   #dirty: StoredRecord[] = [];
-  #work: (() => void)[] = [];
+  #work: FileWork[] = [];
   /** In the order in which they are to be told. */
   #waiters: Waiter[] = [];
   #planned = false;
   #timer: Timer | undefined;
   #failing = false;
+  #closed = false;
 
   constructor(parts: JournalParts) {
     this.#parts = parts;
@@ -60,14 +67,14 @@ export class SqliteJournal implements Journal {
   }
 
   changed(record: RunRecord): void {
-    if (!(record instanceof StoredRecord) || record.refused) return;
+    if (this.#closed || !(record instanceof StoredRecord) || record.refused) return;
     record.owed = true;
     this.#mark(record);
     this.#plan();
   }
 
   changedLazily(record: RunRecord): void {
-    if (!(record instanceof StoredRecord) || record.refused) return;
+    if (this.#closed || !(record instanceof StoredRecord) || record.refused) return;
     this.#mark(record);
     this.#planIn(LAZY_MS);
   }
@@ -78,7 +85,7 @@ export class SqliteJournal implements Journal {
   }
 
   /** Does something else to the file within the next transaction; done again where that fails. */
-  also(work: () => void): void {
+  also(work: FileWork): void {
     this.#work.push(work);
     this.#plan();
   }
@@ -107,9 +114,10 @@ export class SqliteJournal implements Journal {
     return new Promise((resolve, reject) => this.#waiters.push({ record, then: resolve, failed: reject }));
   }
 
-  /** The last try, in this turn. */
+  /** The last try, in this turn. What handlers that outlive it still report is not written any more. */
   close(): void {
     while (!this.clean && this.#flush());
+    this.#closed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -136,7 +144,7 @@ export class SqliteJournal implements Journal {
 
   readonly #flushInTurn = (): void => {
     this.#planned = false;
-    if (this.clean) return;
+    if (this.#closed || this.clean) return;
     if (this.#flush()) this.#planRest();
     else this.#planIn(RETRY_MS);
   };
@@ -149,8 +157,9 @@ export class SqliteJournal implements Journal {
   #flush(): boolean {
     const batch = this.#dirty.splice(0, endOfBatch(this.#dirty));
     const work = this.#work.splice(0);
+    let followUps: readonly (() => void)[];
     try {
-      this.#commit(batch, work);
+      followUps = this.#commit(batch, work);
     } catch (error) {
       this.#dirty.unshift(...batch);
       this.#work.unshift(...work);
@@ -163,16 +172,19 @@ export class SqliteJournal implements Journal {
       this.#parts.written(record);
       record.written();
     }
+    for (const follow of followUps) follow();
     this.#tell();
     return true;
   }
 
-  #commit(batch: readonly StoredRecord[], work: readonly (() => void)[]): void {
+  #commit(batch: readonly StoredRecord[], work: readonly FileWork[]): readonly (() => void)[] {
     const { database, write } = this.#parts;
+    let followUps: readonly (() => void)[] = [];
     database.transaction(() => {
       for (const record of batch) write(record);
-      for (const each of work) each();
+      followUps = work.flatMap((each) => each() ?? []);
     });
+    return followUps;
   }
 
   /** Tells those whose records are written; the first whose is not, and all behind it, wait on. */

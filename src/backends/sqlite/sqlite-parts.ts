@@ -124,7 +124,10 @@ export class SqliteParts {
   #write(record: StoredRecord): void {
     const old = record.replaces;
     if (!record.stored && old !== null) {
-      if (this.keys.keeps(old)) this.store.keepForKey(old.ordinal, true);
+      const keptForKey = this.keys.keeps(old);
+      // It may be there for its key alone by now, or gone.
+      record.replacing = { counted: this.store.counts(old.ordinal), keptForKey };
+      if (keptForKey) this.store.keepForKey(old.ordinal, true);
       else this.store.remove(old.ordinal);
     }
     this.store.write(record);
@@ -134,9 +137,19 @@ export class SqliteParts {
   #written(record: StoredRecord): void {
     if (record.stored) return;
     this.keys.settle(record);
-    const old = record.replaces;
+    const { replaces, replacing } = record;
     record.replaces = null;
-    if (old !== null) this.journal.after(record, (each) => this.#old(each, this.keys.keeps(each)), old);
+    record.replacing = null;
+    if (replaces === null || replacing === null) return;
+    const { counted, keptForKey } = replacing;
+    this.journal.after(
+      record,
+      (old) => {
+        if (counted) this.#count(old, -1);
+        if (!keptForKey) this.environment.observer.forgotten(old);
+      },
+      replaces,
+    );
   }
 
   /** A start that could not be stored. */
@@ -161,11 +174,11 @@ export class SqliteParts {
     if (!keptForKey) this.environment.observer.forgotten(record);
   }
 
-  #released(ordinal: number): void {
+  #released(ordinal: number): (() => void) | undefined {
     const record = this.store.keptForKeyAlone(ordinal);
-    if (record === undefined) return;
+    if (record === undefined) return undefined;
     this.store.remove(ordinal);
-    this.environment.observer.forgotten(record);
+    return () => this.environment.observer.forgotten(record);
   }
 
   #count(run: StoredRun, by: 1 | -1): void {

@@ -12,8 +12,8 @@ export interface KeyParts {
   readonly retention: Retention;
   /** The run of an ordinal, live or ended. */
   readonly runAt: (ordinal: number) => StoredRecord | undefined;
-  /** The key of this run has gone; it may have been kept for that alone. */
-  readonly released: (ordinal: number) => void;
+  /** Removes the row of a run that was kept for its key alone, which has gone; gives what follows once that is kept. */
+  readonly released: (ordinal: number) => (() => void) | undefined;
 }
 
 /** How many keys go at once where there are too many: to find out which takes a walk through all. */
@@ -73,9 +73,8 @@ export class StoredKeys {
     );
   }
 
-  /** Lets a key that {@link find} did not find stand for this run, from its first row on. */
+  /** Lets a key that {@link find} did not find stand for this run, from its first row on; {@link prune} goes before. */
   claim(record: StoredRecord, claim: IdempotencyClaim): void {
-    this.#prune();
     record.claim = claim;
     this.#claimed.set(nameOf(record.owner, claim.key), record);
     this.#count += 1;
@@ -85,7 +84,7 @@ export class StoredKeys {
   write(record: StoredRecord): void {
     if (record.claim === null || record.stored) return;
     const { key, fingerprint } = record.claim;
-    const expiresAt = this.#parts.clock.now() + this.#parts.retention.keepKeyMs;
+    const expiresAt = Math.ceil(this.#parts.clock.now() + this.#parts.retention.keepKeyMs);
     this.#insert.run(record.owner ?? '', key, fingerprint, record.ordinal, expiresAt);
   }
 
@@ -101,9 +100,13 @@ export class StoredKeys {
     return record.idempotencyKey !== null && this.#ofRun.first(record.ordinal) !== undefined;
   }
 
-  /** Drops keys whose time is over and whose runs have ended. To be called within a transaction. */
-  sweep(): void {
-    if (this.#count > 0) this.#drop(this.#over.all(this.#parts.clock.now(), SWEEP_MOST));
+  /**
+   * Drops keys whose time is over and whose runs have ended. To be called within a transaction.
+   *
+   * @returns what is to follow once that is committed.
+   */
+  sweep(): () => void {
+    return this.#drop(this.#count > 0 ? this.#over.all(this.#parts.clock.now(), SWEEP_MOST) : []);
   }
 
   #stored(owner: string | null, key: string): { record: StoredRecord; fingerprint: string } | undefined {
@@ -116,8 +119,12 @@ export class StoredKeys {
     return undefined;
   }
 
-  /** Those go first whose runs ended first. */
-  #prune(): void {
+  /**
+   * Makes room for another key: those go first whose runs ended first.
+   *
+   * @throws {TaskError} BACKEND when the disk refuses.
+   */
+  prune(): void {
     const { maxKeys } = this.#parts.retention;
     if (this.#count < maxKeys) return;
     this.#dropAtOnce(this.#endedFirst.all(this.#count - maxKeys + Math.ceil(maxKeys / PRUNE_SHARE)));
@@ -133,15 +140,25 @@ export class StoredKeys {
   }
 
   #dropAtOnce(rows: readonly (readonly unknown[])[]): void {
-    if (rows.length > 0) this.#parts.database.transaction(() => this.#drop(rows));
+    if (rows.length === 0) return;
+    let follow = (): void => undefined;
+    try {
+      this.#parts.database.transaction(() => (follow = this.#drop(rows)));
+    } catch (cause) {
+      throw new TaskError('BACKEND', 'Runs cannot be stored at the moment; try again later', { cause });
+    }
+    follow();
   }
 
-  #drop(rows: readonly (readonly unknown[])[]): void {
-    for (const [owner, key, ordinal] of rows as readonly (readonly [string, string, number])[]) {
+  #drop(rows: readonly (readonly unknown[])[]): () => void {
+    const followUps = (rows as readonly (readonly [string, string, number])[]).map(([owner, key, ordinal]) => {
       this.#delete.run(owner, key);
-      this.#count -= 1;
-      this.#parts.released(ordinal);
-    }
+      return this.#parts.released(ordinal);
+    });
+    return () => {
+      this.#count -= rows.length;
+      for (const follow of followUps) follow?.();
+    };
   }
 }
 

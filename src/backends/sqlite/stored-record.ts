@@ -27,6 +27,8 @@ export class StoredRecord extends RunRecord {
   withNext = false;
   /** The ended run whose id it takes. */
   replaces: StoredRecord | null = null;
+  /** What becomes of the one it replaces. */
+  replacing: { readonly counted: boolean; readonly keptForKey: boolean } | null = null;
   /** The key that stands for it, to be written with it. */
   claim: IdempotencyClaim | null = null;
 

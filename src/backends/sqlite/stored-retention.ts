@@ -2,6 +2,7 @@ import type { Retention } from '../../ports/backend.js';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { nextTurn } from '../../timing/next-turn.js';
 import type { RunStore } from './run-store.js';
+import type { FileWork } from './sqlite-journal.js';
 import type { StoredKeys } from './stored-keys.js';
 import type { StoredRecord } from './stored-record.js';
 
@@ -19,9 +20,15 @@ export interface RetentionParts {
   /** How many ended runs retention counts: failed ones, or the others. */
   readonly ended: (failed: boolean) => number;
   /** Does something within the next transaction. */
-  readonly also: (work: () => void) => void;
+  readonly also: (work: FileWork) => void;
   /** These are no longer counted; those that are not kept for a key are gone. */
   readonly onOld: (record: StoredRecord, keptForKey: boolean) => void;
+}
+
+/** A run that retention counts no more. */
+interface Old {
+  readonly record: StoredRecord;
+  readonly keptForKey: boolean;
 }
 
 /** Removes ended runs by age and number, a few at a time. Housekeeping never keeps the process up. */
@@ -88,26 +95,34 @@ export class StoredRetention {
     return failed ? this.#parts.retention.keepFailedMs : this.#parts.retention.keepResultMs;
   }
 
-  readonly #sweep = (): void => {
-    const full = [true, false].map((failed) => this.#sweepShelf(failed)).includes(true);
-    this.#parts.keys.sweep();
+  /** Counts and tells only once it is committed: a sweep that the disk refuses is done again. */
+  readonly #sweep: FileWork = () => {
+    const olds = [true, false].map((failed) => this.#sweepShelf(failed));
+    const dropped = this.#parts.keys.sweep();
+    return () => {
+      for (const { record, keptForKey } of olds.flat()) this.#parts.onOld(record, keptForKey);
+      dropped();
+      this.#planNext(olds.some(({ length }) => length === SWEEP_MOST));
+    };
+  };
+
+  #planNext(full: boolean): void {
     this.#dueAt = Infinity;
     if (full) this.#planNow();
     else for (const failed of [true, false]) this.#planAt(this.#oldestDueAt(failed) ?? Infinity);
-  };
+  }
 
-  /** @returns whether there may be more to remove. */
-  #sweepShelf(failed: boolean): boolean {
-    const { store, keys, clock, onOld } = this.#parts;
+  /** @returns those that retention counts no more. */
+  #sweepShelf(failed: boolean): readonly Old[] {
+    const { store, keys, clock } = this.#parts;
     const over = this.#overflow(failed);
     const before = clock.now() - this.#keepMs(failed);
     const old = store.oldest(failed, SWEEP_MOST).filter((record, at) => at < over || record.updatedAt <= before);
-    for (const record of old) {
+    return old.map((record) => {
       const keptForKey = keys.keeps(record);
       if (keptForKey) store.keepForKey(record.ordinal, false);
       else store.remove(record.ordinal);
-      onOld(record, keptForKey);
-    }
-    return old.length === SWEEP_MOST;
+      return { record, keptForKey };
+    });
   }
 }

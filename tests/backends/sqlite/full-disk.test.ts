@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { Acceptance } from '../../../src/backends/sqlite/acceptance.js';
 import { type DatabaseFile, openDatabase } from '../../../src/backends/sqlite/database-file.js';
 import { SqliteParts } from '../../../src/backends/sqlite/sqlite-parts.js';
-import type { Holder } from '../../../src/ports/backend.js';
+import type { Holder, Retention } from '../../../src/ports/backend.js';
 import { MemoryLease } from '../../../src/backends/live/run-record.js';
+import type { NewRun } from '../../../src/ports/new-run.js';
 import { newRun } from '../../../src/testing/contract/samples.js';
 import { FakeClock } from '../../fake-clock.js';
 import { codeOf } from '../../manager/workbench.js';
@@ -21,26 +22,23 @@ let leases: MemoryLease[];
 let begun: string[];
 let lost: string[];
 let slots: number;
+let forgotten: string[];
+let retention: { -readonly [name in keyof Retention]: Retention[name] };
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'errand-full-'));
   clock = new FakeClock();
   database = await openDatabase({ file: join(folder, 'errand.db'), durability: 'full', clock, lockTimeoutMs: 0 });
   const ignore = (): void => undefined;
+  forgotten = [];
+  retention = { keepResultMs: 1e9, maxFinished: 1e6, keepFailedMs: 1e9, maxFailed: 1e6, keepKeyMs: 1e9, maxKeys: 1e6 };
   parts = new SqliteParts(
     {
       clock,
       logger: undefined,
       queueLimit: 1_000,
-      retention: {
-        keepResultMs: 1e9,
-        maxFinished: 1e6,
-        keepFailedMs: 1e9,
-        maxFailed: 1e6,
-        keepKeyMs: 1e9,
-        maxKeys: 1e6,
-      },
-      observer: { settled: ignore, forgotten: ignore, cancelledLate: ignore },
+      retention,
+      observer: { settled: ignore, forgotten: ({ id }) => void forgotten.push(id), cancelledLate: ignore },
     },
     database,
   );
@@ -72,6 +70,25 @@ function fill(): void {
 
 function makeRoom(): void {
   database.exec('PRAGMA max_page_count = 1000000');
+}
+
+/** Nothing can be removed: a transaction is refused when it has done half of its work. */
+function refuseRemovals(of: 'runs' | 'keys', when = '1'): void {
+  database.exec(`CREATE TEMP TRIGGER refusal BEFORE DELETE ON ${of} WHEN ${when}
+    BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END`);
+}
+
+function allowRemovals(): void {
+  database.exec('DROP TRIGGER temp.refusal');
+}
+
+async function end(run: NewRun): Promise<void> {
+  await acceptance.accept(run, 'error');
+  await until(() => begun.includes(run.id));
+  const lease = leases.find(({ run: { id } }) => id === run.id);
+  if (lease === undefined) throw new Error('it was not delivered');
+  parts.course.settle(lease, { type: 'completed', value: 'x' }, false);
+  await parts.journal.committed();
 }
 
 const large = { input: 'x'.repeat(100_000) };
@@ -115,5 +132,33 @@ describe('a disk that is full', () => {
     await clock.run(500);
     await until(() => told.length === 1);
     expect(parts.store.find('a')).toMatchObject({ status: 'completed', stored: true });
+  });
+
+  it('lets retention count, and forget, only what has been removed', async () => {
+    work();
+    for (const id of ['a', 'b', 'c']) await end(newRun(id));
+    refuseRemovals('runs', "old.id = 'b'");
+    retention.maxFinished = 0;
+    parts.retention.open();
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let tries = 0; tries < 3; tries += 1) await codeOf(parts.journal.committed());
+    expect([forgotten, parts.store.find('a')?.status]).toEqual([[], 'completed']);
+    allowRemovals();
+    await clock.run(500);
+    await until(() => parts.store.find('c') === undefined);
+    expect(forgotten).toEqual(['a', 'b', 'c']);
+    expect([...parts.endedCounts].map(([, { completed }]) => completed)).toEqual([0]);
+  });
+
+  it('leaves nothing of a start whose key finds no room, and says BACKEND', async () => {
+    work();
+    await end({ ...newRun('a'), idempotency: { key: 'a', fingerprint: 'f' } });
+    retention.maxKeys = 1;
+    refuseRemovals('keys');
+    const next = { ...newRun('b'), idempotency: { key: 'b', fingerprint: 'f' } };
+    expect(await codeOf(acceptance.accept(next, 'error'))).toBe('BACKEND');
+    expect([parts.find('b'), parts.life.waiting]).toEqual([undefined, 0]);
+    allowRemovals();
+    expect(await acceptance.accept(next, 'error')).toMatchObject({ replayed: false });
   });
 });
