@@ -1,5 +1,6 @@
 import type { Moment, Watcher } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
+import type { Run } from '../../task/run.js';
 import type { RunChange, RunEvent } from '../../task/run-event.js';
 import { canMove, isFinal, isWaiting, type RunStatus } from '../../task/status.js';
 import type { Journal } from './journal.js';
@@ -117,12 +118,14 @@ export class RunLife {
 
 /** Adds who waits for a moment of a run; calls back at once where it has passed. */
 export function watchRun(record: RunRecord, moment: Moment, callback: Watcher): void {
-  if (moment === 'free') {
-    if (record.active) (record.seldom.freeWatchers ??= new Set()).add(callback);
-    else callback(record.snapshot());
-    return;
-  }
-  if (isFinal(record.status)) callback(record.snapshot());
+  const isOver = moment === 'free' ? !record.active : isFinal(record.status);
+  if (isOver) callback(record.snapshot());
+  else addWatcher(record, moment, callback);
+}
+
+/** Adds who waits for a moment of a run, whether it has passed or not. */
+export function addWatcher(record: RunRecord, moment: Moment, callback: Watcher): void {
+  if (moment === 'free') (record.seldom.freeWatchers ??= new Set()).add(callback);
   else if (record.watchers === null) record.watchers = callback;
   else if (typeof record.watchers === 'function') record.watchers = new Set([record.watchers, callback]);
   else record.watchers.add(callback);
@@ -137,26 +140,32 @@ export function unwatchRun(record: RunRecord, moment: Moment, callback: Watcher)
 }
 
 /** Calls whoever waits for the end of the run. */
-export function callFinalWatchers(record: RunRecord): void {
+export function callFinalWatchers(record: RunRecord, told?: Run): void {
   const { watchers } = record;
   if (watchers === null) return;
   record.watchers = null;
-  const ended = record.snapshot();
+  const ended = told ?? record.snapshot();
   if (typeof watchers === 'function') watchers(ended);
   else for (const callback of watchers) callback(ended);
 }
 
-/** Calls whoever still waits for a moment that will not come in this process. */
-export function callAllWatchers(record: RunRecord): void {
+/** Calls whoever still waits for a moment that will not come in this process, with what they are to be told. */
+export function callAllWatchers(record: RunRecord, told: Run): void {
+  callFinalWatchers(record, told);
+  callFreeWatchers(record, told);
+}
+
+/** Calls whoever waits for a moment of an ended run that has passed. */
+export function callPassedWatchers(record: RunRecord): void {
   callFinalWatchers(record);
-  callFreeWatchers(record);
+  if (!record.active) callFreeWatchers(record);
 }
 
 /** Calls whoever waits for the run's id. */
-export function callFreeWatchers(record: RunRecord): void {
+export function callFreeWatchers(record: RunRecord, told?: Run): void {
   const callbacks = record.rare?.freeWatchers;
   if (!record.rare || !callbacks) return;
   record.rare.freeWatchers = undefined;
-  const ended = record.snapshot();
+  const ended = told ?? record.snapshot();
   for (const callback of callbacks) callback(ended);
 }

@@ -19,9 +19,8 @@ import { TaskError } from '../../task/errors.js';
 import { describeError } from '../../task/run-error.js';
 import type { CancelledRequest, Progress } from '../../task/run.js';
 import type { LogLine, RunEvent } from '../../task/run-event.js';
-import { isFinal } from '../../task/status.js';
 import { decodeValue, encodeValue } from '../../task/stored-value.js';
-import { unwatchRun, watchRun } from '../live/run-life.js';
+import { unwatchRun } from '../live/run-life.js';
 import type { MemoryLease } from '../live/run-record.js';
 import { unusable } from './database-errors.js';
 import { type Durability, openDatabase } from './database-file.js';
@@ -145,7 +144,10 @@ class SqliteBackend implements Backend {
   pause(queue: string): Promise<void> {
     const { dispatcher, journal, database } = this.#open;
     dispatcher.waiting.pause(queue);
-    journal.also(() => void database.prepare('INSERT OR IGNORE INTO paused_queues VALUES (?)').run(queue));
+    journal.also(() => {
+      database.prepare('INSERT OR IGNORE INTO paused_queues VALUES (?)').run(queue);
+      return undefined;
+    });
     return journal.committed();
   }
 
@@ -153,7 +155,10 @@ class SqliteBackend implements Backend {
     const { dispatcher, journal, database } = this.#open;
     dispatcher.waiting.resume(queue);
     dispatcher.wake();
-    journal.also(() => void database.prepare('DELETE FROM paused_queues WHERE name = ?').run(queue));
+    journal.also(() => {
+      database.prepare('DELETE FROM paused_queues WHERE name = ?').run(queue);
+      return undefined;
+    });
     return journal.committed();
   }
 
@@ -177,20 +182,19 @@ class SqliteBackend implements Backend {
   settle(lease: MemoryLease, outcome: Outcome, held: boolean): boolean | Promise<boolean> {
     const { course, journal } = this.#open;
     const record = storedOf(lease.run);
-    const storable = this.#storable(record, outcome);
+    const { storable, text } = this.#storable(record, outcome);
     if (!course.settle(lease, storable, held)) return false;
+    if (text !== undefined) record.resultText = text;
     return new Promise((resolve) => journal.after(record, resolve, true));
   }
 
-  #storable(record: StoredRecord, outcome: Outcome): Outcome {
-    if (outcome.type !== 'completed') return outcome;
+  /** An outcome whose value can be stored, and its text where there is one. */
+  #storable(record: StoredRecord, outcome: Outcome): { storable: Outcome; text?: string | null } {
+    if (outcome.type !== 'completed') return { storable: outcome };
     const encoded = encodeValue(outcome.value);
-    if (encoded.ok) {
-      record.resultText = encoded.text;
-      return { type: 'completed', value: decodeValue(encoded.text) };
-    }
+    if (encoded.ok) return { storable: { type: 'completed', value: decodeValue(encoded.text) }, text: encoded.text };
     const cause = new TaskError('RESULT_INVALID', `What the handler returned cannot be stored: ${encoded.reason}`);
-    return { type: 'failed', error: describeError(cause, record.attempt), cause };
+    return { storable: { type: 'failed', error: describeError(cause, record.attempt), cause } };
   }
 
   release(lease: MemoryLease): void | Promise<void> {
@@ -208,10 +212,7 @@ class SqliteBackend implements Backend {
   }
 
   watch(record: StoredRecord, moment: Moment, callback: Watcher): void {
-    // An end that is not in the file yet has not come yet.
-    if (record.owed && isFinal(record.status))
-      this.#open.journal.after(record, () => watchRun(record, moment, callback), undefined);
-    else watchRun(record, moment, callback);
+    this.#open.watch(record, moment, callback);
   }
 
   unwatch(run: StoredRecord, moment: Moment, callback: Watcher): void {

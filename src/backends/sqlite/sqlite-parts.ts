@@ -1,10 +1,11 @@
-import type { BackendEnvironment, StoredRun } from '../../ports/backend.js';
+import type { BackendEnvironment, Moment, StoredRun, Watcher } from '../../ports/backend.js';
 import { TaskError } from '../../task/errors.js';
 import { describeError } from '../../task/run-error.js';
-import { noCounts, type RunStatus } from '../../task/status.js';
+import type { Run } from '../../task/run.js';
+import { isFinal, noCounts, type RunStatus } from '../../task/status.js';
 import { Dispatcher } from '../live/dispatcher.js';
 import { RunCourse } from '../live/run-course.js';
-import { callAllWatchers, RunLife } from '../live/run-life.js';
+import { addWatcher, callAllWatchers, callPassedWatchers, RunLife, watchRun } from '../live/run-life.js';
 import type { RunRecord } from '../live/run-record.js';
 import type { DatabaseFile } from './database-file.js';
 import { recover } from './restart.js';
@@ -117,8 +118,25 @@ export class SqliteParts {
     this.journal.close();
     if (!this.journal.clean)
       this.environment.logger?.error({}, 'What became of runs last could not be stored; they are tried again later');
+    const left = Array.from(this.live.values(), (record) => ({ record, told: this.#storedState(record) }));
     this.database.close();
-    for (const record of this.live.values()) callAllWatchers(record);
+    for (const { record, told } of left) callAllWatchers(record, told);
+  }
+
+  /** What a later process will find: an end that could not be stored has not come. */
+  #storedState(record: StoredRecord): Run {
+    const stored = record.owed && isFinal(record.status) ? this.store.at(record.ordinal) : undefined;
+    return (stored ?? record).snapshot();
+  }
+
+  watch(record: StoredRecord, moment: Moment, callback: Watcher): void {
+    if (!record.owed || !isFinal(record.status)) {
+      watchRun(record, moment, callback);
+      return;
+    }
+    // An end that is not in the file yet has not come yet.
+    addWatcher(record, moment, callback);
+    this.journal.after(record, callPassedWatchers, record);
   }
 
   #write(record: StoredRecord): void {
@@ -157,7 +175,11 @@ export class SqliteParts {
     this.course.undo(record);
     this.dispatcher.waiting.leave(record.lane);
     this.keys.settle(record);
-    if (this.live.get(record.id) === record) this.live.delete(record.id);
+    if (this.live.get(record.id) !== record) return;
+    const { replaces } = record;
+    // The end of the run that it was to replace may still have to be stored.
+    if (replaces?.owed === true && !replaces.refused) this.live.set(replaces.id, replaces);
+    else this.live.delete(record.id);
   }
 
   #shelve(record: RunRecord): void {

@@ -8,6 +8,7 @@ import { SqliteParts } from '../../../src/backends/sqlite/sqlite-parts.js';
 import type { Holder, Retention } from '../../../src/ports/backend.js';
 import { MemoryLease } from '../../../src/backends/live/run-record.js';
 import type { NewRun } from '../../../src/ports/new-run.js';
+import type { Run } from '../../../src/task/run.js';
 import { newRun } from '../../../src/testing/contract/samples.js';
 import { FakeClock } from '../../fake-clock.js';
 import { codeOf } from '../../manager/workbench.js';
@@ -22,6 +23,7 @@ let leases: MemoryLease[];
 let begun: string[];
 let lost: string[];
 let slots: number;
+let closed: boolean;
 let forgotten: string[];
 let retention: { -readonly [name in keyof Retention]: Retention[name] };
 
@@ -30,6 +32,7 @@ beforeEach(async () => {
   clock = new FakeClock();
   database = await openDatabase({ file: join(folder, 'errand.db'), durability: 'full', clock, lockTimeoutMs: 0 });
   const ignore = (): void => undefined;
+  closed = false;
   forgotten = [];
   retention = { keepResultMs: 1e9, maxFinished: 1e6, keepFailedMs: 1e9, maxFailed: 1e6, keepKeyMs: 1e9, maxKeys: 1e6 };
   parts = new SqliteParts(
@@ -47,8 +50,10 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  database.exec('PRAGMA max_page_count = 1000000');
-  parts.close();
+  if (!closed) {
+    makeRoom();
+    parts.close();
+  }
   await rm(folder, { recursive: true });
 });
 
@@ -160,5 +165,42 @@ describe('a disk that is full', () => {
     expect([parts.find('b'), parts.life.waiting]).toEqual([undefined, 0]);
     allowRemovals();
     expect(await acceptance.accept(next, 'error')).toMatchObject({ replayed: false });
+  });
+
+  it('tells nobody of an end that the close could not store: whoever waits learns that the run goes on', async () => {
+    work();
+    await acceptance.accept(newRun('a'), 'error');
+    await until(() => begun.length === 1);
+    const [lease] = leases;
+    const record = parts.find('a');
+    if (lease === undefined || record === undefined) throw new Error('nothing was delivered');
+    const told: string[] = [];
+    const tell = ({ status }: Run): void => void told.push(status);
+    parts.watch(record, 'final', (run) => tell(run));
+    fill();
+    record.resultText = JSON.stringify('x'.repeat(100_000));
+    parts.course.settle(lease, { type: 'completed', value: 'x' }, false);
+    parts.watch(record, 'final', (run) => tell(run));
+    parts.watch(record, 'free', (run) => tell(run));
+    expect(told).toEqual([]);
+    parts.close();
+    closed = true;
+    expect(told).toEqual(['running', 'running', 'running']);
+  });
+
+  it('keeps an id with its ended run where the run that was to take it is refused', async () => {
+    work();
+    await acceptance.accept(newRun('a'), 'error');
+    await until(() => begun.length === 1);
+    const [lease] = leases;
+    if (lease === undefined) throw new Error('nothing was delivered');
+    fill();
+    parts.course.settle(lease, { type: 'completed', value: 'x' }, false);
+    expect(await codeOf(acceptance.accept({ ...newRun('a'), ...large }, 'error'))).toBe('BACKEND');
+    expect(parts.find('a')).toMatchObject({ status: 'completed', ordinal: lease.run.ordinal });
+    makeRoom();
+    await clock.run(500);
+    await until(() => parts.journal.clean);
+    expect([parts.live.size, parts.store.find('a')?.status]).toEqual([0, 'completed']);
   });
 });
