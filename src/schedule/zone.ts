@@ -17,6 +17,8 @@ export interface Stretch {
 /** A time zone: how far its clocks are from UTC, and when they are changed. Instants are epoch milliseconds. */
 export class Zone {
   readonly #format: Intl.DateTimeFormat;
+  /** The change that was found last: who asks for one asks for it again. */
+  #change = NaN;
 
   /** @throws {RangeError} when this computer knows no such zone. */
   constructor(name: string) {
@@ -36,13 +38,16 @@ export class Zone {
   }
 
   /**
-   * The first instant in (`after`, `until`] at which the clocks have been changed. A change that another one takes back
-   * in between is not seen: since 1970 no zone has had two within six days.
+   * The instant in (`after`, `until`] at which the clocks are changed.
+   *
+   * @param until is at most three days later: since 1970 no zone has had two changes within six days.
    */
   changeIn(after: number, until: number): number | undefined {
+    if (this.#change > after && this.#change <= until) return this.#change;
     const before = this.offsetAt(after);
     if (this.offsetAt(until) === before) return undefined;
-    return firstWhere(after, until, (instant) => this.offsetAt(instant) !== before);
+    this.#change = firstWhere(after, until, (instant) => this.offsetAt(instant) !== before);
+    return this.#change;
   }
 
   /** The stretches that make up the time from `from` to `to`, in order. */

@@ -4,17 +4,25 @@ const MINUTE_MS = 60_000;
 const NAMES = ['', 'JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const DAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 
-/** Whether the expression names the minute that UTC shows at `wall`. */
-export function matches(cron: string, wall: number): boolean {
+/** Says whether the expression names the minute that UTC shows at an instant. */
+function matcher(cron: string): (wall: number) => boolean {
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = cron.split(' ');
-  const date = new Date(wall);
-  const named = (field: string, value: number, first: number): boolean =>
-    field.split(',').some((item) => itemNames(item, value, first));
-  const byDate = named(day, date.getUTCDate(), 1);
-  const byWeekday = [0, 7].some((sunday) => named(weekday, date.getUTCDay() || sunday, 0));
-  const onDay = day !== '*' && weekday !== '*' ? byDate || byWeekday : byDate && byWeekday;
-  const atTime = named(minute, date.getUTCMinutes(), 0) && named(hour, date.getUTCHours(), 0);
-  return onDay && atTime && named(month, date.getUTCMonth() + 1, 1);
+  const [minutes, hours, months] = [valuesOf(minute, 0, 59), valuesOf(hour, 0, 23), valuesOf(month, 1, 12)];
+  const [dates, weekdays] = [valuesOf(day, 1, 31), valuesOf(weekday, 0, 7)];
+  return (wall) => {
+    const date = new Date(wall);
+    const byDate = dates.has(date.getUTCDate());
+    const byWeekday = weekdays.has(date.getUTCDay()) || (date.getUTCDay() === 0 && weekdays.has(7));
+    const onDay = day !== '*' && weekday !== '*' ? byDate || byWeekday : byDate && byWeekday;
+    return (
+      onDay && months.has(date.getUTCMonth() + 1) && hours.has(date.getUTCHours()) && minutes.has(date.getUTCMinutes())
+    );
+  };
+}
+
+function valuesOf(field: string, min: number, max: number): Set<number> {
+  const all = Array.from({ length: max - min + 1 }, (_, index) => min + index);
+  return new Set(all.filter((value) => field.split(',').some((item) => itemNames(item, value, min))));
 }
 
 function itemNames(item: string, value: number, first: number): boolean {
@@ -48,14 +56,13 @@ export function wallClock(timeZone: string, from: number, minutes: number): numb
 /** The indices of the minutes at which `cron` is due on clocks that show `walls`, one a minute; those of the first day are left out. */
 export function dueMinutes(cron: string, walls: readonly number[]): number[] {
   const due: number[] = [];
-  const everyHour = Array.from({ length: 24 }, (_, hour) => Date.UTC(2000, 0, 1, hour)).every((wall) =>
-    matches(`* ${cron.split(' ')[1] ?? ''} * * *`, wall),
-  );
+  const matches = matcher(cron);
+  const everyHour = valuesOf(cron.split(' ')[1] ?? '', 0, 23).size === 24;
   let shown = walls[0] ?? 0;
   walls.forEach((wall, index) => {
-    let isDue = everyHour && matches(cron, wall);
+    let isDue = everyHour && matches(wall);
     for (let missed = shown + MINUTE_MS; missed <= wall; missed += MINUTE_MS) {
-      if (!everyHour && matches(cron, missed)) isDue = true;
+      if (!everyHour && matches(missed)) isDue = true;
     }
     shown = Math.max(shown, wall);
     if (isDue && index > 1_440) due.push(index);
