@@ -19,6 +19,7 @@ const config: Config = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^errand$': '<rootDir>/src/index.ts',
     '^errand/koa$': '<rootDir>/src/koa/index.ts',
+    '^errand/schedule$': '<rootDir>/src/schedule/index.ts',
     '^errand/sqlite$': '<rootDir>/src/backends/sqlite/index.ts',
   },
   transform: {

@@ -11,11 +11,16 @@ type Request = 'start' | 'read';
 
 /** Both servers, each in a process of its own; idle ones cost nothing. Opened by the first row that asks, warmed up. */
 class Servers {
+  readonly #files: Readonly<Record<Side, string>>;
   readonly #servers: Partial<Record<Side, ServerChild>> = {};
+
+  constructor(peer: string) {
+    this.#files = { ours: 'http-ours', peer };
+  }
 
   async open({ quick }: Measuring): Promise<void> {
     for (const side of ['ours', 'peer'] as const) {
-      this.#servers[side] = await startServer(`http-${side}`);
+      this.#servers[side] = await startServer(this.#files[side]);
       for (const request of ['start', 'read'] as const) await this.load(side, request, quick ? 1 : 4);
     }
   }
@@ -31,13 +36,15 @@ class Servers {
   }
 }
 
+type HttpRow = Pick<Row, 'name' | 'title' | 'unit'> & Partial<Pick<Row, 'target'>>;
+
 /**
  * 20 connections of one client process ask as fast as they are answered, for 5 s at a time, ours and the peer in turn.
  * Ours: `taskRoutes` with a task that does nothing, validated by zod. The peer: a bare Koa with router, bodyparser and
  * zod that answers with what it was sent. Each row has fresh servers, warmed up for 4 s with each request.
  */
-function httpRow(row: Pick<Row, 'name' | 'title' | 'unit' | 'target'>, request: Request, what: keyof Load): Row {
-  const servers = new Servers();
+function httpRow(row: HttpRow, request: Request, what: keyof Load, peer = 'http-peer'): Row {
+  const servers = new Servers(peer);
   return {
     ...row,
     pairs: 5,
@@ -53,6 +60,13 @@ export const httpRows: readonly Row[] = [
     { name: 'http-start', title: 'POST /process vs bare echo', unit: 'req/s', target: { of: 'ratio', least: 0.9 } },
     'start',
     'perSecond',
+  ),
+  // What of the difference is the length of the answer, and what the run.
+  httpRow(
+    { name: 'http-start-full', title: 'POST /process vs an echo that answers as much', unit: 'req/s' },
+    'start',
+    'perSecond',
+    'http-peer-full',
   ),
   httpRow(
     { name: 'http-p99', title: 'POST /process vs bare echo, p99', unit: 'ms', target: { of: 'ratio', most: 1.5 } },
