@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { nodeCrypto } from '../timing/node-crypto.js';
 import type { StoredRun } from '../ports/backend.js';
 
 /**
@@ -9,7 +9,8 @@ export function effectKey({ id, owner, idempotencyKey, createdAt, ordinal }: Sto
   // An id may be started again once it has ended.
   if (idempotencyKey === null) return `${id}:${createdAt.toString(36)}-${ordinal.toString(36)}`;
   if (owner === null) return idempotencyKey;
-  return createHash('sha256')
+  return nodeCrypto()
+    .createHash('sha256')
     .update(JSON.stringify([owner, idempotencyKey]))
     .digest('base64url');
 }

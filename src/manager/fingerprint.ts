@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { nodeCrypto } from '../timing/node-crypto.js';
 
 /**
  * A short text that is the same for two values exactly when JSON says the same of them, whatever the order of their
@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
  * or cannot say it at all (a cycle, a BigInt).
  */
 export function fingerprint(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('base64');
+  return nodeCrypto().createHash('sha256').update(canonicalJson(value)).digest('base64');
 }
 
 function canonicalJson(value: unknown): string {

@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { nodeCrypto } from '../timing/node-crypto.js';
 import type { Clock } from '../ports/clock.js';
 
 const ALPHABET = Uint8Array.from('0123456789abcdefghjkmnpqrstvwxyz', (char) => char.charCodeAt(0));
@@ -27,7 +27,7 @@ export class RunIds {
   next(): string {
     this.#tick();
     if (this.#used === this.#pool.length) {
-      randomFillSync(this.#pool);
+      nodeCrypto().randomFillSync(this.#pool);
       this.#used = 0;
     }
     for (let at = 0; at < RANDOM_CHARS; at += 1)

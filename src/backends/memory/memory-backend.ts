@@ -1,4 +1,3 @@
-import { getHeapStatistics } from 'node:v8';
 import type {
   Accepted,
   Backend,
@@ -43,7 +42,7 @@ export interface MemoryOptions {
  */
 export function memoryBackend(options: MemoryOptions = {}): Backend {
   checkOptions("memory's options", options, ['maxBytes']);
-  const { maxBytes = Math.floor(getHeapStatistics().heap_size_limit / 4) } = options;
+  const { maxBytes = aQuarterOfTheHeap() } = options;
   return new MemoryBackend(new MemoryBudget(maxBytes));
 }
 
@@ -214,4 +213,9 @@ function conflict(record: RunRecord): TaskError {
   return new TaskError('RUN_CONFLICT', `Run ${record.id} ${why}; wait, use another id, or start with ifActive`, {
     details: { runId: record.id, status: record.status, abandoned },
   });
+}
+
+function aQuarterOfTheHeap(): number {
+  // Not imported: most of the time that importing the core takes goes into modules of Node's.
+  return Math.floor(process.getBuiltinModule('node:v8').getHeapStatistics().heap_size_limit / 4);
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { nodeCrypto } from '../../timing/node-crypto.js';
 import type { RunFilter, StoredPage } from '../../ports/backend.js';
 import type { Run } from '../../task/run.js';
 import { RecordLog } from './record-log.js';
@@ -17,7 +17,7 @@ export class RunIndex {
    */
   readonly #made = new RecordLog();
   /** Tells cursors of this index from those of others: of another server, or of this one before it was started anew. */
-  readonly #epoch = randomUUID().slice(0, 8);
+  readonly #epoch = nodeCrypto().randomUUID().slice(0, 8);
   /** Ascending by ordinal. */
   readonly #log = new RecordLog();
 
