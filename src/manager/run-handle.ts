@@ -70,6 +70,8 @@ export class RunHandle<Result> {
   /** The run as it is now; undefined where there is none (any more). */
   async snapshot(): Promise<Run | undefined> {
     const run = this.#run ?? (await this.#source.find(this.id));
+    // An end that is not kept yet could be taken back by a crash.
+    if (run !== undefined && this.#source.backend.durable && isFinal(run.status)) return endOf(run, this.#source);
     return run?.snapshot();
   }
 
@@ -140,6 +142,11 @@ export class RunHandle<Result> {
     if (this.#run !== undefined) return this.#run;
     throw new TaskError('RUN_NOT_FOUND', `There is no run ${this.id}`, { details: { runId: this.id } });
   }
+}
+
+/** A run that has ended, once that is kept. */
+function endOf(run: StoredRun, { backend }: HandleSource): Promise<Run> {
+  return new Promise((resolve) => backend.watch(run, 'final', resolve));
 }
 
 /** What settles a wait for the end of a run that may outlive this process. */

@@ -185,6 +185,21 @@ describe('a run whose process was killed', () => {
 });
 
 describe('a run that has ended', () => {
+  it('is shown as ended, by its handle too, only when a crash cannot take that back', async () => {
+    const file = bench.newFile();
+    const gate = new Gate();
+    let begun = 0;
+    const task = defineTask({ name: 'once', handler: () => ((begun += 1), gate.promise) });
+    const run = await bench.manager(file, { tasks: [task] }).start(task, 1, { id: 'a' });
+    await until(() => begun === 1);
+    gate.open('done');
+    let shown = await run.snapshot();
+    while (shown?.status === 'running') shown = await run.snapshot();
+    const after = bench.manager(await bench.crash(file), { tasks: [task] });
+    expect(await after.handle('a').settled()).toMatchObject({ status: 'completed', result: 'done' });
+    expect(begun).toBe(1);
+  });
+
   it('is what it was, after a crash as after a close', async () => {
     const file = bench.newFile();
     const cause = Object.assign(new RangeError('too far'), { code: 'E_FAR' });
