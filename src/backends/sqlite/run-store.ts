@@ -5,10 +5,17 @@ import type { Lane } from '../live/lane.js';
 import type { RunRecord } from '../live/run-record.js';
 import type { DatabaseFile, SqlValue, Statement } from './database-file.js';
 import { COLUMNS, readRun, RunRows, type RunRow } from './run-rows.js';
-import type { StoredRecord } from './stored-record.js';
+import { SHORT_INPUT, type StoredRecord } from './stored-record.js';
 
 /** How many rows one page looks at: a filter that nothing matches must not block the event loop. */
 const SCAN_LIMIT = 5_000;
+
+/** With whether the input was left out because it is long: all of them at once may not fit. */
+const LIVE_COLUMNS = `${COLUMNS.replace('input', `CASE WHEN length(input) <= ${SHORT_INPUT} THEN input END`)},
+  coalesce(length(input) > ${SHORT_INPUT}, 0)`;
+
+/** A hundred inputs and results of 1 MiB would take a second to read, only to be removed. */
+const OLD_COLUMNS = COLUMNS.replace('input', 'NULL').replace('result', 'NULL');
 
 /** A page of rows, newest first, and where the next one begins. */
 export interface RowPage {
@@ -69,10 +76,16 @@ export class RunStore {
     return this.#read(this.#byOrdinal.first(ordinal));
   }
 
-  /** Every run that has not ended, oldest first. */
+  /** Every run that has not ended, oldest first; long inputs stay in the file. */
   live(join: (run: NewRun) => Lane<RunRecord>): StoredRecord[] {
-    const rows = this.#database.prepare(`SELECT ${COLUMNS} FROM runs WHERE finished_at IS NULL ORDER BY ordinal`).all();
-    return rows.map((row) => readRun(row as unknown as RunRow, join));
+    const rows = this.#database
+      .prepare(`SELECT ${LIVE_COLUMNS} FROM runs WHERE finished_at IS NULL ORDER BY ordinal`)
+      .all();
+    return rows.map((row) => {
+      const record = readRun(row as unknown as RunRow, join);
+      if (row.at(-1) === 1) record.inputText = undefined;
+      return record;
+    });
   }
 
   /** The largest ordinal that was ever used. */
@@ -87,9 +100,9 @@ export class RunStore {
     return this.#database.prepare(sql).all() as unknown as readonly (readonly [string | null, RunStatus, number])[];
   }
 
-  /** The oldest ended runs that retention still counts, failed ones or the others. */
+  /** The oldest ended runs that retention still counts, failed ones or the others; without inputs and results. */
   oldest(failed: boolean, limit: number): StoredRecord[] {
-    const sql = `SELECT ${COLUMNS} FROM runs WHERE finished_at IS NOT NULL AND kept = 0 AND (status = 'failed') = ?
+    const sql = `SELECT ${OLD_COLUMNS} FROM runs WHERE finished_at IS NOT NULL AND kept = 0 AND (status = 'failed') = ?
       ORDER BY finished_at LIMIT ?`;
     return this.#database
       .prepare(sql)

@@ -5,7 +5,7 @@ import { isWaiting } from '../../task/status.js';
 import { RunRecord } from '../live/run-record.js';
 
 /** Inputs of more characters stay in the file while their runs wait: a hundred thousand of them have to fit. */
-const SHORT = 1_024;
+export const SHORT_INPUT = 1_024;
 
 /** A run whose record is a row of the file, too. */
 export class StoredRecord extends RunRecord {
@@ -44,8 +44,8 @@ export class StoredRecord extends RunRecord {
     this.dirty = false;
     this.owed = false;
     this.withNext = false;
-    if (this.inputText === undefined || this.inputText === null || this.inputText.length <= SHORT) return;
-    this.inputText = undefined;
-    if (isWaiting(this.status)) this.input = undefined;
+    if (typeof this.inputText === 'string' && this.inputText.length > SHORT_INPUT) this.inputText = undefined;
+    // Also where an attempt has read it, and another one is waited for.
+    if (this.inputText === undefined && isWaiting(this.status)) this.input = undefined;
   }
 }
