@@ -23,13 +23,14 @@ export const MIGRATIONS: readonly string[] = [
     updated_at INTEGER NOT NULL,
     started_at INTEGER,
     finished_at INTEGER,
-    input TEXT,
-    result TEXT,
-    progress TEXT,
     -- What most runs never have, as one JSON object.
     rare TEXT,
     -- 0: as long as retention says; 1: for its idempotency key alone; 2: so too, and another run has its id now.
-    kept INTEGER NOT NULL DEFAULT 0
+    kept INTEGER NOT NULL DEFAULT 0,
+    -- What may be long stands last: a look at the others does not read it.
+    progress TEXT,
+    input TEXT,
+    result TEXT
   ) STRICT;
   CREATE UNIQUE INDEX runs_id ON runs (id) WHERE kept < 2;
   CREATE INDEX runs_live ON runs (ordinal) WHERE finished_at IS NULL;
