@@ -21,6 +21,7 @@ const config: Config = {
     '^errand/koa$': '<rootDir>/src/koa/index.ts',
     '^errand/schedule$': '<rootDir>/src/schedule/index.ts',
     '^errand/sqlite$': '<rootDir>/src/backends/sqlite/index.ts',
+    '^errand/testing$': '<rootDir>/src/testing/index.ts',
   },
   transform: {
     // Types are checked by `npm run typecheck` before jest starts: ts-jest reports none in ESM mode.
@@ -29,7 +30,7 @@ const config: Config = {
   // v8 coverage reports branches as taken that were not.
   coverageProvider: 'babel',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/index.ts'],
-  testTimeout: 15_000,
+  testTimeout: 60_000,
 };
 
 export default config;

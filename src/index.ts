@@ -14,12 +14,14 @@ export type {
 export { memoryBackend as memory } from './backends/memory/memory-backend.js';
 export type { MemoryOptions } from './backends/memory/memory-backend.js';
 export { TaskManager, taskManager } from './manager/task-manager.js';
-export type { EventsOptions, StartArguments } from './manager/task-manager.js';
+export type { StartArguments } from './manager/task-manager.js';
 export type { RunHandle, WaitSignal } from './manager/run-handle.js';
 export type { Queues } from './manager/queues.js';
+export type { Schedules } from './manager/schedules.js';
 export type {
   AdHocOptions,
   CloseReport,
+  EventsOptions,
   IfActive,
   ListQuery,
   ManagerCounts,
@@ -49,6 +51,7 @@ export type { GapEvent, LogLevel, RunEvent, SnapshotEvent, StreamedEvent } from 
 export { FINAL_STATUSES, isFinal, RUN_STATUSES } from './task/status.js';
 export type { FinalStatus, LiveStatus, RunStatus } from './task/status.js';
 export type { InputIssue, SchemaIssue, SchemaResult, StandardSchema } from './task/standard-schema.js';
+export type { CatchUp, LastRun, Overlap, Schedule, ScheduleDefinition, ScheduleError } from './task/schedule.js';
 export type { RetryPolicy } from './task/retry-policy.js';
 export type { Backend } from './ports/backend.js';
 export type { Clock, Timer } from './ports/clock.js';

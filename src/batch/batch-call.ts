@@ -1,4 +1,5 @@
 import type { LimitFunction } from 'p-limit';
+import type { MaybePromise } from '../ports/backend.js';
 import { TaskError } from '../task/errors.js';
 import { decideRetry } from '../task/retry-policy.js';
 import { onAbort } from '../timing/on-abort.js';
@@ -54,6 +55,8 @@ export class BatchCall<T, R> {
   #atWork = 0;
   #failures = 0;
   #stopped: { readonly reason: unknown } | undefined;
+  /** What the sink could not take. */
+  #refused: { readonly error: unknown } | undefined;
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
@@ -68,7 +71,7 @@ export class BatchCall<T, R> {
   /**
    * Works until all items have ended. To be called once.
    *
-   * @throws what the source threw, unchanged, after every item that it gave has ended.
+   * @throws what the source threw, or the sink rejected with, unchanged, after every item that was given has ended.
    */
   async run(): Promise<void> {
     const { signal } = this.#setup;
@@ -80,6 +83,7 @@ export class BatchCall<T, R> {
     } finally {
       forget?.();
     }
+    if (this.#refused) throw this.#refused.error;
     if (this.#source.failure) throw this.#source.failure.error;
   }
 
@@ -142,9 +146,9 @@ export class BatchCall<T, R> {
         error = thrown;
       }
       pass.attempt = undefined;
+      const taken = value === THREW ? this.#afterFailure(item, error) : this.#succeed(item, value);
+      if (taken !== undefined) await this.#untilTaken(taken);
       this.#atWork -= 1;
-      if (value === THREW) this.#afterFailure(item, error);
-      else this.#succeed(item, value);
       if (breather.due()) await breather.rest();
     }
     this.#passes.delete(pass);
@@ -173,14 +177,25 @@ export class BatchCall<T, R> {
     return this.#take();
   }
 
-  #succeed(item: BatchItem<T>, value: R): void {
+  /** The sink takes the outcome its own time: the item keeps its place until then. */
+  async #untilTaken(taken: Promise<void>): Promise<void> {
+    try {
+      await taken;
+    } catch (error) {
+      this.#refused ??= { error };
+      this.stop(error);
+    }
+  }
+
+  #succeed(item: BatchItem<T>, value: R): MaybePromise<void> {
     item.attempts += 1;
-    this.#setup.sink.succeeded(item, value);
+    const taken = this.#setup.sink.succeeded(item, value);
     this.#report();
+    return taken;
   }
 
   /** Sets the item aside for another attempt, if it gets one. */
-  #afterFailure(item: BatchItem<T>, error: unknown): void {
+  #afterFailure(item: BatchItem<T>, error: unknown): MaybePromise<void> {
     const { retry, random } = this.#setup.options;
     const attempt = item.attempts + 1;
     const next = this.#stopped ? undefined : decideRetry(retry, { error, attempt, delays: item.delays, random });
@@ -189,16 +204,17 @@ export class BatchCall<T, R> {
     // Looked at again: the policy's own retryOn may have stopped the call.
     if (this.#stopped) this.#cancel(item, error);
     else if (next?.again) this.#waiting.add(item, next.delayMs);
-    else this.#fail(item, error);
+    else return this.#fail(item, error);
   }
 
-  #fail(item: BatchItem<T>, error: unknown): void {
-    this.#setup.sink.failed(item, error);
+  #fail(item: BatchItem<T>, error: unknown): MaybePromise<void> {
+    const taken = this.#setup.sink.failed(item, error);
     this.#failures += 1;
     if (this.#failures >= this.#setup.options.stopAfterFailures) {
       this.stop(new TaskError('RUN_CANCELLED', `The batch was stopped because ${this.#failures} of its items failed`));
     }
     this.#report();
+    return taken;
   }
 
   #cancel(item: BatchItem<T>, error: unknown): void {

@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock.js';
 import { checkInteger, checkLimit, checkOptions, checkSignal, show } from '../task/checks.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from '../task/retry-policy.js';
 import { systemClock } from '../timing/system-clock.js';
-import type { BatchProgress, KeptOutcomes } from './outcome.js';
+import type { BatchProgress, EndedOutcome, KeptOutcomes } from './outcome.js';
 
 /** What a `BatchProcessor` is made with. */
 export interface BatchOptions {
@@ -37,12 +37,19 @@ export interface StreamOptions {
 }
 
 /** What one `process` may be given. */
-export interface ProcessOptions extends StreamOptions {
+export interface ProcessOptions<T = unknown, R = unknown> extends StreamOptions {
   /**
    * Called each time an item has ended; items that a stopped call never began are told of in one go at the end. What it
    * throws changes nothing.
    */
   readonly onProgress?: (progress: BatchProgress) => unknown;
+  /**
+   * Called with what became of each item that has succeeded or failed, in the order in which they end. Where it gives a
+   * promise, the item keeps its place until that has resolved: whoever writes outcomes down never has more items that
+   * have begun and are not written than `maxConcurrent`, beside those that wait for another attempt. What it throws or
+   * rejects with stops the call, and `process` rejects with it.
+   */
+  readonly onOutcome?: (outcome: EndedOutcome<T, R>) => unknown;
   /** Which outcomes the result holds. Default `'all'`; with `'none'` memory does not grow with the number of items. */
   readonly keep?: KeptOutcomes;
 }
@@ -59,7 +66,7 @@ export interface ResolvedBatchOptions {
 
 const KNOWN = ['batchSize', 'maxConcurrent', 'retry', 'stopAfterFailures', 'clock', 'random'];
 const KNOWN_TO_STREAM = ['signal', 'retry', 'stopAfterFailures'];
-const KNOWN_TO_PROCESS = [...KNOWN_TO_STREAM, 'onProgress', 'keep'];
+const KNOWN_TO_PROCESS = [...KNOWN_TO_STREAM, 'onProgress', 'onOutcome', 'keep'];
 
 /** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range. */
 export function resolveBatchOptions(options: BatchOptions): ResolvedBatchOptions {
@@ -87,11 +94,15 @@ export function resolveStreamOptions(options: StreamOptions, processor: Resolved
 }
 
 /** As {@link resolveStreamOptions}, for `process`. */
-export function resolveProcessOptions(options: ProcessOptions, processor: ResolvedBatchOptions): ResolvedBatchOptions {
+export function resolveProcessOptions<T, R>(
+  options: ProcessOptions<T, R>,
+  processor: ResolvedBatchOptions,
+): ResolvedBatchOptions {
   checkOptions('process()', options, KNOWN_TO_PROCESS);
-  const { onProgress, keep = 'all' } = options;
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new TypeError(`onProgress must be a function; got ${show(onProgress)}`);
+  const { onProgress, onOutcome, keep = 'all' } = options;
+  for (const [name, callback] of Object.entries({ onProgress, onOutcome })) {
+    if (callback !== undefined && typeof callback !== 'function')
+      throw new TypeError(`${name} must be a function; got ${show(callback)}`);
   }
   if (!(['all', 'failed', 'none'] as const).includes(keep)) {
     throw new RangeError(`keep must be 'all', 'failed' or 'none'; got ${show(keep)}`);

@@ -47,17 +47,18 @@ export class BatchProcessor {
    * @param items an array counts as given whole: its items that never began are `cancelled`. Of an iterable only what it
    * has yielded counts; left early it is closed, its errors in closing are ignored, and one that takes more than a second
    * to close is no longer waited for.
-   * @throws what the source itself throws, unchanged, after every item that it yielded has ended.
+   * @throws what the source itself throws, or `onOutcome`, unchanged, after every item that was yielded has ended.
    * @throws {TypeError|RangeError} when an argument is of the wrong type or out of range.
    */
   async process<T, R>(
     items: Items<T>,
     handler: ItemHandler<T, R>,
-    options: ProcessOptions = {},
+    options: ProcessOptions<T, R> = {},
   ): Promise<BatchResult<T, R>> {
     checkArguments(items, handler);
     const resolved = resolveProcessOptions(options, this.#options);
-    const tally = new Tally<T, R>({ keep: options.keep ?? 'all', onProgress: options.onProgress });
+    const { keep = 'all', onProgress, onOutcome } = options;
+    const tally = new Tally<T, R>({ keep, onProgress, onOutcome });
     const call = { items, handler, signal: options.signal, options: resolved, sink: tally, onEnded: tally.report };
     await new BatchCall({ ...this.#shared, ...call }).run();
     return tally.result();

@@ -31,6 +31,9 @@ export interface CancelledOutcome<T> extends Ended<T> {
 /** How one item ended. Test `status` to know which members there are. */
 export type Outcome<T, R> = SucceededOutcome<T, R> | FailedOutcome<T> | CancelledOutcome<T>;
 
+/** How an item ended that its call has brought to its end. */
+export type EndedOutcome<T, R> = SucceededOutcome<T, R> | FailedOutcome<T>;
+
 /** Which outcomes a call keeps in memory until it ends. */
 export type KeptOutcomes = 'all' | 'failed' | 'none';
 

@@ -1,18 +1,20 @@
+import type { MaybePromise } from '../ports/backend.js';
 import { isThenable } from '../task/thenable.js';
 import type { BatchItem } from './batch-item.js';
-import type { BatchProgress, BatchResult, KeptOutcomes, Outcome } from './outcome.js';
+import type { BatchProgress, BatchResult, EndedOutcome, KeptOutcomes, Outcome } from './outcome.js';
 import { cancelled, failed, succeeded, type OutcomeSink } from './outcome-sink.js';
 
 /** What a {@link Tally} is made with. */
-export interface TallyOptions {
+export interface TallyOptions<T, R> {
   readonly keep: KeptOutcomes;
   readonly onProgress: ((progress: BatchProgress) => unknown) | undefined;
+  readonly onOutcome: ((outcome: EndedOutcome<T, R>) => unknown) | undefined;
 }
 
 /** Counts outcomes, keeps those that are wanted, and tells how far it has come. Never full. */
 export class Tally<T, R> implements OutcomeSink<T, R> {
   readonly full = false;
-  readonly #options: TallyOptions;
+  readonly #options: TallyOptions<T, R>;
   readonly #outcomes: Outcome<T, R>[] = [];
   #inOrder = true;
   #lastIndex = -1;
@@ -20,18 +22,20 @@ export class Tally<T, R> implements OutcomeSink<T, R> {
   #failed = 0;
   #cancelled = 0;
 
-  constructor(options: TallyOptions) {
+  constructor(options: TallyOptions<T, R>) {
     this.#options = options;
   }
 
-  succeeded(item: BatchItem<T>, value: R): void {
+  succeeded(item: BatchItem<T>, value: R): MaybePromise<void> {
     this.#succeeded += 1;
     if (this.#options.keep === 'all') this.#push(succeeded(item, value));
+    if (this.#options.onOutcome !== undefined) return tell(this.#options.onOutcome, succeeded(item, value));
   }
 
-  failed(item: BatchItem<T>, error: unknown): void {
+  failed(item: BatchItem<T>, error: unknown): MaybePromise<void> {
     this.#failed += 1;
     if (this.#options.keep !== 'none') this.#push(failed(item, error));
+    if (this.#options.onOutcome !== undefined) return tell(this.#options.onOutcome, failed(item, error));
   }
 
   cancelled(item: BatchItem<T>, error: unknown): void {
@@ -70,6 +74,18 @@ export class Tally<T, R> implements OutcomeSink<T, R> {
       failed,
       cancelled,
     };
+  }
+}
+
+/** What the caller does with an outcome, as a promise where it takes time or has thrown. */
+function tell<O>(onOutcome: (outcome: O) => unknown, outcome: O): MaybePromise<void> {
+  try {
+    const returned = onOutcome(outcome);
+    if (isThenable(returned)) return Promise.resolve(returned).then(() => undefined);
+  } catch (error) {
+    // What was thrown is passed on unchanged.
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    return Promise.reject(error);
   }
 }
 

@@ -8,9 +8,16 @@ import { isLoopback } from './resolve-host.js';
  * That pages of other sites change nothing is for the routes to see to.
  */
 export function onlyLocal(listener: RequestListener): RequestListener {
+  // Nearly all requests call it by the same name, and to look at one takes a while.
+  let known: string | undefined;
   return (req, res) => {
-    if (isLocalUrl(`http://${req.headers.host ?? ''}`)) listener(req, res);
-    else sendRefusal(res, NOT_LOCAL);
+    const { host = '' } = req.headers;
+    if (host !== known && !isLocalHost(host)) {
+      sendRefusal(res, NOT_LOCAL);
+      return;
+    }
+    known = host;
+    listener(req, res);
   };
 }
 
@@ -20,9 +27,10 @@ const NOT_LOCAL: Refusal = {
   code: 'FORBIDDEN',
 };
 
-function isLocalUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { hostname } = new URL(text);
+function isLocalHost(host: string): boolean {
+  // More than a name and a port would be another part of a URL.
+  if (/[/?#@\\]/.test(host) || !URL.canParse(`http://${host}`)) return false;
+  const { hostname } = new URL(`http://${host}`);
   if (hostname === 'localhost' || hostname.endsWith('.localhost')) return true;
   const address = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
   // URL writes every IPv4 address as four decimal numbers; what is no address is a name.

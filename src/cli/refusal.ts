@@ -1,5 +1,7 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import { PROBLEM_TYPE, type Problem, type ProblemCode } from '../http-api/problem.js';
+import { endAfterAnswer } from '../koa/unread-body.js';
+import { systemClock } from '../timing/system-clock.js';
 
 /** What a request is answered with that never comes to the application. Its connection ends with the answer. */
 export interface Refusal {
@@ -12,6 +14,8 @@ export interface Refusal {
 /** Answers a request that Node could read. */
 export function sendRefusal(res: ServerResponse, refusal: Refusal): void {
   const { status, headers, body } = toAnswer(refusal);
+  endAfterAnswer(res.req, res, systemClock);
+  res.req.resume();
   res.writeHead(status, headers).end(body);
 }
 

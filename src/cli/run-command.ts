@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises';
+import { backup } from './backup.js';
 import { CommandError, usageError } from './command-error.js';
 import { endProcess } from './end-process.js';
-import { HELP, SERVE_HELP } from './help.js';
+import { BACKUP_HELP, HELP, SERVE_HELP, WORKER_HELP } from './help.js';
 import { serve } from './serve.js';
 import { readServeOptions } from './serve-options.js';
+import { worker } from './worker.js';
+import { readWorkerOptions } from './worker-options.js';
 
 /** What a command is given of its process. */
 export type CommandProcess = Pick<NodeJS.Process, 'env' | 'stdout' | 'stderr' | 'on' | 'exit' | 'exitCode'>;
@@ -31,6 +34,8 @@ async function dispatch([command, ...rest]: readonly string[], process: CommandP
   if (command === '--help' || command === '-h') process.stdout.write(HELP);
   else if (command === '--version' || command === '-v') process.stdout.write(`${await readVersion()}\n`);
   else if (command === 'serve') await runServe(rest, process);
+  else if (command === 'worker') await runWorker(rest, process);
+  else if (command === 'backup') await runBackup(rest, process);
   else throw usageError(`${describe(command)}; see errand --help`);
 }
 
@@ -40,9 +45,22 @@ async function runServe(args: readonly string[], process: CommandProcess): Promi
   else await serve(options, process);
 }
 
+async function runWorker(args: readonly string[], process: CommandProcess): Promise<void> {
+  const options = readWorkerOptions(args, process.env);
+  if (options === 'help') process.stdout.write(WORKER_HELP);
+  else await worker(options, process);
+}
+
+async function runBackup(args: readonly string[], process: CommandProcess): Promise<void> {
+  const told = await backup(args, process.env);
+  process.stdout.write(told === 'help' ? BACKUP_HELP : told);
+}
+
 function describe(command: string): string {
   const shown = JSON.stringify(command.slice(0, 60));
-  return command.startsWith('-') ? `there is no option ${shown}` : `there is no command ${shown}; the command is serve`;
+  return command.startsWith('-')
+    ? `there is no option ${shown}`
+    : `there is no command ${shown}; the commands are serve, worker and backup`;
 }
 
 async function readVersion(): Promise<string> {

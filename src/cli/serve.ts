@@ -1,92 +1,63 @@
-import { access, constants, mkdir } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { destination, pino } from 'pino';
 import { fileFolder } from '../backends/files/file-folder.js';
 import { importRuns } from '../imports/import-runs.js';
 import { createApp } from '../koa/create-app.js';
+import { scheduleRoutes } from '../koa/schedule-routes.js';
 import { taskRoutes } from '../koa/task-routes.js';
 import { TaskManager } from '../manager/task-manager.js';
+import type { Logger } from '../ports/logger.js';
 import type { AnyTask } from '../task/task.js';
 import { systemClock } from '../timing/system-clock.js';
-import { failure, messageOf } from './command-error.js';
-import { drain, type ServerParts } from './drain.js';
-import { endProcess } from './end-process.js';
+import { FleetUrl } from './fleet-url.js';
 import { HttpServer } from './http-server.js';
 import { loadTasks } from './load-tasks.js';
 import { onlyLocal } from './local-requests.js';
 import { resolveHost } from './resolve-host.js';
+import { type RunStorage, runStorage } from './run-storage.js';
 import type { ServeOptions } from './serve-options.js';
+import { begin, endOnSignals, makeDataFolder, type Service, type ServiceProcess } from './service.js';
 import { welcome } from './welcome.js';
-
-/** What the command uses of its process. */
-export type ServeProcess = Pick<NodeJS.Process, 'stdout' | 'on' | 'exit' | 'exitCode'>;
 
 /**
  * `errand serve`: serves tasks over HTTP until the process is told to end. Resolves once it listens.
  *
  * @throws {CommandError} when it cannot begin: the message says what to change.
  */
-export async function serve(options: ServeOptions, process: ServeProcess): Promise<void> {
+export async function serve(options: ServeOptions, process: ServiceProcess): Promise<void> {
   const address = await resolveHost(options.host, options);
   const tasks = await loadTasks(options);
-  await makeFolder(options.dataFolder);
-  const parts = assemble(options, tasks);
-  const port = await parts.server.listen(address, options.port);
-  endOnSignals(parts, process);
-  parts.logger.debug({ address, port }, 'listening');
-  process.stdout.write(welcome({ address, port, tasks, examples: options.examples }));
+  await makeDataFolder(options);
+  const logger = pino({ level: options.logLevel }, destination(2));
+  const storage = await runStorage(options, logger);
+  const service = assemble({ ...options, tasks, storage, logger });
+  const { port, trouble } = await begin(service, { address, port: options.port });
+  endOnSignals(service, process);
+  logger.debug({ address, port }, 'listening');
+  const { examples, work } = options;
+  process.stdout.write(welcome({ address, port, tasks, place: storage.place, trouble, examples, work }));
 }
 
-function assemble(options: ServeOptions, tasks: readonly AnyTask[]): ServerParts {
-  const logger = pino({ level: options.logLevel }, destination(2));
+interface Assembly extends ServeOptions {
+  readonly tasks: readonly AnyTask[];
+  readonly storage: RunStorage;
+  readonly logger: Logger;
+}
+
+function assemble(assembly: Assembly): Service {
+  const { tasks, storage, logger, taskModules, dataFolder, dataFolderIsChosen, insecure, work } = assembly;
   // What handlers of the examples throw is no secret; nobody knows about those of others.
-  const exposeErrors = options.taskModules.length === 0;
-  const manager = new TaskManager({ tasks, logger });
-  const files = fileFolder({ folder: join(options.dataFolder, 'files') });
+  const exposeErrors = taskModules.length === 0;
+  const manager = new TaskManager({ tasks, logger, backend: storage.backend, work });
+  const files = fileFolder({ folder: join(dataFolder, 'files'), mayBeShared: dataFolderIsChosen });
   const imports = importRuns({ manager, files });
   const routes = taskRoutes({ manager, imports, exposeErrors, logger });
-  const answer = createApp({ routers: [routes], manager, logger }).callback();
+  const schedules = scheduleRoutes({ manager, exposeErrors, logger });
+  const answer = createApp({ routers: [routes, schedules, ...storage.routers], manager, logger }).callback();
   // Koa answers by itself; its promise settles with the answer.
   const listener: RequestListener = (req, res) => void answer(req, res);
-  const server = new HttpServer(options.insecure ? listener : onlyLocal(listener), logger);
-  return { manager, server, files, logger, clock: systemClock };
-}
-
-/** Now rather than when the first import comes. */
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await access(folder, constants.W_OK);
-  } catch (error) {
-    throw failure(`the folder for files cannot be used; set ERRAND_DATA to another one: ${messageOf(error)}`, error);
-  }
-}
-
-/**
- * npm passes on a signal that the terminal has sent to the server as well, and so may whatever ends all processes of a
- * service: what comes within so many milliseconds is the same signal once more.
- */
-const ECHO_MS = 200;
-
-/** The first signal lets running work end; the second one does not wait. */
-function endOnSignals(parts: ServerParts, process: ServeProcess): void {
-  const { logger, clock } = parts;
-  let toldAt: number | undefined;
-  const onSignal = (): void => {
-    if (toldAt !== undefined) {
-      if (clock.monotonic() - toldAt > ECHO_MS) process.exit(1);
-      return;
-    }
-    toldAt = clock.monotonic();
-    drain(parts).then(
-      () => endProcess(process, 0, () => logger.warn({}, 'something that has not ended kept the process up')),
-      (err: unknown) => {
-        logger.error({ err }, 'the server could not be shut down');
-        endProcess(process, 1);
-      },
-    );
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  const server = new HttpServer(insecure ? listener : onlyLocal(listener), logger);
+  const waits = assembly.backend instanceof FleetUrl;
+  return { manager, server, files, imports, waits, logger, clock: systemClock };
 }

@@ -6,17 +6,23 @@ export interface Welcome {
   readonly address: string;
   readonly port: number;
   readonly tasks: readonly AnyTask[];
+  /** Where runs live. */
+  readonly place: string;
+  /** Why they cannot be reached yet; null where they can. */
+  readonly trouble: string | null;
+  /** Whether runs are handled here. */
+  readonly work: boolean;
   /** Whether the examples are among the tasks. */
   readonly examples: boolean;
 }
 
 /** What is printed once the server listens: where, which tasks, and three commands that work as they stand. */
-export function welcome({ address, port, tasks, examples }: Welcome): string {
-  const names = tasks.map(({ name }) => name).sort();
+export function welcome({ address, port, tasks, place, trouble, work, examples }: Welcome): string {
   const url = urlOf(reachable(address), port);
   return [
     `Errand listens on ${urlOf(address, port)}`,
-    `Tasks: ${names.join(', ')}`,
+    ...facts({ tasks, place, trouble }),
+    ...(work ? [] : ['Work: none here (--no-work); other processes handle what is started']),
     '',
     'Try, in another terminal:',
     ...(examples ? tour(url) : looks(url)).map((command) => `  ${command}`),
@@ -24,6 +30,29 @@ export function welcome({ address, port, tasks, examples }: Welcome): string {
     'Press Ctrl+C to stop.',
     '',
   ].join('\n');
+}
+
+/** What a worker prints once it has begun. */
+export function workerWelcome({
+  address,
+  port,
+  queues,
+  ...what
+}: Omit<Welcome, 'work' | 'examples'> & { readonly queues: readonly string[] | undefined }): string {
+  return [
+    `Errand works; its health endpoint listens on ${urlOf(address, port)}`,
+    ...facts(what),
+    `Queues: ${queues === undefined ? 'all' : queues.join(', ')}`,
+    '',
+    'Press Ctrl+C to stop.',
+    '',
+  ].join('\n');
+}
+
+function facts({ tasks, place, trouble }: Pick<Welcome, 'tasks' | 'place' | 'trouble'>): readonly string[] {
+  const names = tasks.map(({ name }) => name).sort();
+  const waiting = trouble === null ? [] : [`Waiting, for they cannot be reached yet: ${trouble}`];
+  return [`Tasks: ${names.join(', ')}`, `Runs: ${place}`, ...waiting];
 }
 
 /** Start, watch, cancel. */

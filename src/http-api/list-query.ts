@@ -6,7 +6,8 @@ import { nameSchema, tagSchema } from './start-request.js';
 export const MAX_PAGE = 200;
 export const DEFAULT_PAGE = 50;
 
-const limitSchema = z
+/** How many: an integer from 1 to 200, as a query says it. */
+export const limitSchema = z
   .string()
   .regex(/^[0-9]{1,3}$/)
   .transform(Number)

@@ -13,10 +13,11 @@ export const tagSchema = z.string().refine(isTag, {
   error: 'Expected 1 to 64 of the characters A-Z a-z 0-9 _ . : @ -, the first a letter, a digit or _',
 });
 
-const durationSchema = z.number().min(0).max(MAX_DURATION_MS);
+/** Milliseconds from 0 to ten years. */
+export const durationSchema = z.number().min(0).max(MAX_DURATION_MS);
 
-/** Counted before they are looked at: each bad one of 500,000 would become an issue. */
-const tagsSchema = z.array(z.unknown()).max(MAX_TAGS).pipe(z.array(tagSchema));
+/** At most 16 tags. Counted before they are looked at: each bad one of 500,000 would become an issue. */
+export const tagsSchema = z.array(z.unknown()).max(MAX_TAGS).pipe(z.array(tagSchema));
 
 /** The body of `POST /process`. Unknown members are refused. */
 export const startRequestSchema = z.strictObject({
@@ -57,10 +58,21 @@ export type ParsedStart =
 
 /** Checks the body of `POST /process`. The errors are at most 20, and hold nothing of the body but plain names of members. */
 export function parseStartRequest(body: unknown): ParsedStart {
+  if (isPlainStart(body)) return { ok: true, request: body };
   const parsed = startRequestSchema.safeParse(body);
   if (parsed.success) return checkExpiry(parsed.data as StartRequest);
   const errors = describeIssues(parsed.error.issues);
   return { ok: false, errors: errors.map((each) => ({ ...each, pointer: plainPointer(each.pointer) })) };
+}
+
+/**
+ * Whether the body says which task, perhaps its input, and nothing else: what the schema would take, too. Most starts
+ * are so, and looking at two members is done before the schema has begun.
+ */
+export function isPlainStart(body: unknown): body is Pick<StartRequest, 'task' | 'input'> {
+  if (typeof body !== 'object' || body === null) return false;
+  for (const member in body) if (member !== 'task' && member !== 'input') return false;
+  return 'task' in body && isName(body.task);
 }
 
 /** Not a refinement of the schema: that would be asked, at a price, of every start. */

@@ -6,13 +6,15 @@ import { importRuns, importsOf, type ImportRuns } from './import-runs.js';
 /**
  * The imports of a manager for whose routes nobody named any: those that it has, however often its routes are mounted,
  * or else new ones. Their files go to the folder `files` under `ERRAND_DATA` (default `data`), which is made when the
- * first body comes, and they go when the manager has closed.
+ * first body comes, and they go when the manager has closed. On a backend that is shared, imports are refused unless
+ * `ERRAND_DATA` names a folder.
  */
 export function defaultImports(manager: TaskManager): ImportRuns {
   const before = importsOf(manager);
   if (before !== undefined) return before;
   const core = managerCore(manager);
-  const files = fileFolder({ folder: join(process.env['ERRAND_DATA'] || 'data', 'files') });
+  const chosen = process.env['ERRAND_DATA'] || undefined;
+  const files = fileFolder({ folder: join(chosen ?? 'data', 'files'), mayBeShared: chosen !== undefined });
   core.whenClosed(() => {
     files
       .close()

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { AppendableFile, ByteStream, FileStore } from '../ports/files.js';
 import type { FileRoom } from './file-room.js';
+import type { StoredFailures } from './import-state.js';
 import { HIDING } from './shown-failures.js';
 
 /** An item of an import that failed, as `GET /process/{id}/failures` tells it. */
@@ -32,11 +33,13 @@ const TOO_LARGE = 'null,"itemTooLarge":true';
 
 /**
  * The failures of one import, a line of JSON each, in a file of the store. The file is made at the first batch, so an
- * import without failures has none. Lines stand in the order of the calls of {@link FailuresFile.add}.
+ * import without failures has none. Lines stand in the order of the calls of {@link FailuresFile.add}. One that an earlier
+ * process has left is gone on with behind what is of account in it.
  */
 export class FailuresFile {
   readonly #files: FileStore;
   readonly #limits: FailuresLimits;
+  #name: string | undefined;
   #file: AppendableFile | undefined;
   /** What was written whole; a reader gets no more, and so never half a line. */
   #written = 0;
@@ -47,9 +50,26 @@ export class FailuresFile {
   #taken = 0;
   #omitted = 0;
 
-  constructor(files: FileStore, limits: FailuresLimits) {
+  /** @param stored what an earlier process has left. */
+  constructor(files: FileStore, limits: FailuresLimits, stored: StoredFailures | null = null) {
     this.#files = files;
     this.#limits = limits;
+    if (stored === null) return;
+    this.#name = stored.name;
+    this.#written = stored.bytes;
+    this.#taken = stored.bytes;
+    this.#omitted = stored.omitted;
+    limits.room.fill(stored.bytes);
+  }
+
+  /** The file's name; undefined while there is none. */
+  get name(): string | undefined {
+    return this.#name;
+  }
+
+  /** Where the last failure that was added ends, or will end, in bytes. */
+  get end(): number {
+    return this.#taken;
   }
 
   /** How many failures were left out because there was no more room for them: the last ones. */
@@ -102,8 +122,8 @@ export class FailuresFile {
     await this.flush().catch((error: unknown) => {
       if (this.#written === 0) throw error;
     });
-    if (this.#file === undefined) return Readable.from([]);
-    return this.#files.open(this.#file.name, { length: this.#written });
+    if (this.#name === undefined) return Readable.from([]);
+    return this.#files.open(this.#name, { length: this.#written });
   }
 
   /**
@@ -120,16 +140,21 @@ export class FailuresFile {
     }
   }
 
+  /** Gives the room back, but leaves the file: other processes look after it. After `close`. */
+  leave(): void {
+    this.#limits.room.give(this.#taken);
+    this.#taken = 0;
+  }
+
   /** Removes the file. May be called again, before `close` or without it. @throws {TaskError} BACKEND when it is refused. */
   async remove(): Promise<void> {
     await this.#last.catch(() => undefined);
     try {
       await this.#file?.close();
     } finally {
-      if (this.#file !== undefined) await this.#files.remove(this.#file.name);
+      if (this.#name !== undefined) await this.#files.remove(this.#name);
     }
-    this.#limits.room.give(this.#taken);
-    this.#taken = 0;
+    this.leave();
   }
 
   #takeRoom(bytes: number): boolean {
@@ -141,8 +166,10 @@ export class FailuresFile {
 
   async #write(bytes: Buffer): Promise<void> {
     if (bytes.length === 0) return;
-    this.#file ??= await this.#files.append();
+    this.#file ??= await this.#files.append(this.#name, { keepBytes: this.#written });
+    this.#name = this.#file.name;
     await this.#file.write(bytes);
+    await this.#file.sync();
     this.#written += bytes.length;
   }
 }

@@ -20,6 +20,11 @@ export class FileRoom {
     return true;
   }
 
+  /** Takes room for what is there already, whether there is enough or not. */
+  fill(bytes: number): void {
+    this.#taken += bytes;
+  }
+
   /** Gives back what was taken. */
   give(bytes: number): void {
     this.#taken -= bytes;

@@ -1,26 +1,19 @@
 import type { BatchProcessor } from '../batch/batch-processor.js';
 import type { ItemContext } from '../batch/batch-item.js';
-import type { Outcome } from '../batch/outcome.js';
+import type { EndedOutcome, FailedOutcome } from '../batch/outcome.js';
 import type { ManagerCore } from '../manager/manager-core.js';
+import type { MaybePromise } from '../ports/backend.js';
 import type { FileStore } from '../ports/files.js';
-import { hasCode, TaskError } from '../task/errors.js';
+import { hasCode, steering, TaskError } from '../task/errors.js';
 import { describeError } from '../task/run-error.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
 import { unlessAborted } from '../timing/on-abort.js';
 import { countRecords } from './count-records.js';
-import type { FailuresFile } from './failures-file.js';
-import type { ImportFormat, ImportRecord } from './import-record.js';
+import type { ImportLedger } from './import-ledger.js';
+import type { ImportRecord } from './import-record.js';
+import type { ImportResult } from './import-state.js';
 import { readRecords } from './records.js';
-
-/** What became of an import's records: `total` is always the sum of the three. */
-export interface ImportResult {
-  readonly total: number;
-  readonly succeeded: number;
-  readonly failed: number;
-  /** Those that were not handled because the import was cancelled. */
-  readonly cancelled: number;
-}
 
 /** What an {@link ImportRun} works with. */
 export interface ImportParts {
@@ -28,19 +21,22 @@ export interface ImportParts {
   readonly ctx: TaskContext;
   readonly core: ManagerCore;
   readonly processor: BatchProcessor;
+  /** For records at which processes may have died. */
+  readonly oneByOne: BatchProcessor;
   readonly files: FileStore;
-  readonly failures: FailuresFile;
+  readonly ledger: ImportLedger;
   /** What each record is given to. */
   readonly task: ResolvedTask;
 }
 
-/** One import at work: counts the records of its file, then feeds them to the task and keeps the books. */
+/**
+ * One import at work: counts the records of its file, then feeds those to the task that no earlier process has brought
+ * to their end.
+ */
 export class ImportRun {
   readonly #parts: ImportParts;
   /** Attempts that are over, but whose handlers are still at work: the next attempt of the record waits for them. */
   readonly #atWork = new Map<number, Promise<void>>();
-  #succeeded = 0;
-  #failed = 0;
 
   constructor(parts: ImportParts) {
     this.#parts = parts;
@@ -54,17 +50,18 @@ export class ImportRun {
    * failures can no longer be stored: its message says what had become of the records until then; RUN_INTERRUPTED when
    * the manager closes.
    */
-  async handle(file: string, format: ImportFormat): Promise<ImportResult> {
-    const { ctx, files, failures } = this.#parts;
-    const total = await countRecords(files, { name: file, format, mayGoOn: this.#mayCount() });
-    ctx.progress(0, total);
-    if (!ctx.signal.aborted) {
-      await this.#handleAll(readRecords(await files.open(file), format), total);
-    }
+  async handle(): Promise<ImportResult | undefined> {
+    const { ctx, files, ledger } = this.#parts;
+    const { file, format } = ledger;
+    await ledger.takeUp();
+    if (ledger.total === null)
+      await ledger.counted(await countRecords(files, { name: file.name, format, mayGoOn: this.#mayCount() }));
+    this.#tellProgress();
+    if (!ctx.signal.aborted) await this.#handleAll();
     if (ctx.signal.aborted && !hasCode(ctx.signal.reason, 'RUN_CANCELLED')) throw ctx.signal.reason;
-    await this.#store(failures.flush(), total);
-    const [succeeded, failed] = [this.#succeeded, this.#failed];
-    return { total, succeeded, failed, cancelled: total - succeeded - failed };
+    await this.#store(ledger.close());
+    this.#tellProgress();
+    return ledger.result;
   }
 
   /**
@@ -83,21 +80,48 @@ export class ImportRun {
     };
   }
 
-  async #handleAll(records: AsyncIterable<ImportRecord>, total: number): Promise<void> {
-    const { ctx, processor, task } = this.#parts;
-    const options = { signal: ctx.signal, retry: task.retry };
-    for await (const outcome of processor.stream(records, (record, item) => this.#attempt(record, item), options)) {
-      if (outcome.status === 'succeeded') this.#succeeded += 1;
-      if (outcome.status === 'failed') await this.#store(this.#fail(outcome), total);
-      if (outcome.status !== 'cancelled') ctx.progress(this.#succeeded + this.#failed, total);
-    }
+  async #handleAll(): Promise<void> {
+    const { ctx, ledger, processor, oneByOne } = this.#parts;
+    const { crashes } = ledger;
+    if (crashes.hasSuspects) await this.#handle(oneByOne, (index) => crashes.isSuspect(index));
+    if (!ctx.signal.aborted) await this.#handle(processor, (index) => ledger.wants(index));
+  }
+
+  async #handle(processor: BatchProcessor, wants: (index: number) => boolean): Promise<void> {
+    const { ctx, task, ledger, files } = this.#parts;
+    const records = readRecords(await files.open(ledger.file.name), ledger.format, wants);
+    await processor.process(records, (record, item) => this.#attempt(record, item), {
+      signal: ctx.signal,
+      retry: task.retry,
+      keep: 'none',
+      onOutcome: (outcome) => this.#note(outcome),
+    });
+  }
+
+  /** @returns when it is kept, so that never more records are at work, for a later process, than may be at once. */
+  #note(outcome: EndedOutcome<ImportRecord, unknown>): MaybePromise<void> {
+    const kept =
+      outcome.status === 'succeeded'
+        ? this.#parts.ledger.recordSucceeded(outcome.item.index)
+        : this.#store(this.#fail(outcome));
+    if (kept instanceof Promise) return kept.then(() => this.#tellProgress());
+    this.#tellProgress();
+  }
+
+  #tellProgress(): void {
+    const { ctx, ledger } = this.#parts;
+    ctx.progress(ledger.succeeded + ledger.failed, ledger.total ?? undefined);
   }
 
   /** One attempt at one record: it takes a slot of the task, as a run of it would. */
-  async #attempt(record: ImportRecord, { index, attempt, signal }: ItemContext): Promise<unknown> {
+  async #attempt(record: ImportRecord, { attempt, signal }: ItemContext): Promise<unknown> {
+    const { core, ctx, task, ledger } = this.#parts;
+    const { index } = record;
+    const begun = ledger.begin(index);
+    if (begun instanceof Promise) await begun;
     if (record.error !== undefined) throw record.error;
+    this.#refuseKiller(index);
     await this.#settled(index, signal);
-    const { core, ctx, task } = this.#parts;
     const { value, released } = await core.callItem({ task, input: record.item, ctx, index, attempt, signal });
     try {
       return await value;
@@ -106,6 +130,14 @@ export class ImportRun {
       this.#atWork.set(index, forget);
       throw error;
     }
+  }
+
+  /** @throws {TaskError} CRASHED when so many processes died at this record that no further one is risked. */
+  #refuseKiller(index: number): void {
+    const { task, ledger } = this.#parts;
+    const crashes = ledger.crashes.of(index);
+    if (crashes <= task.crash.maxCrashes) return;
+    throw steering(new TaskError('CRASHED', `The process died ${crashes} times while this item was at work`));
   }
 
   /** Waits for the handler of the record's last attempt, unless the import is cancelled first. */
@@ -119,25 +151,25 @@ export class ImportRun {
   }
 
   /** @throws {TaskError} BACKEND with the counts: nobody would go through the file again only to learn them. */
-  async #store(storing: Promise<void>, total: number): Promise<void> {
+  async #store(storing: Promise<void>): Promise<void> {
+    const { ctx, ledger } = this.#parts;
     try {
       await storing;
     } catch (cause) {
       // A cancelled import keeps its counts, as its result, whether or not its last failures could be stored.
-      if (this.#parts.ctx.signal.aborted) return;
+      if (ctx.signal.aborted) return;
       throw new TaskError(
         'BACKEND',
-        `The failures of this import can no longer be stored. Until then ${this.#succeeded} of its ${total} records had succeeded and ${this.#failed} had failed`,
+        `The failures of this import can no longer be stored. Until then ${ledger.succeeded} of its ${ledger.total} records had succeeded and ${ledger.failed} had failed`,
         { cause },
       );
     }
   }
 
-  async #fail({ item: record, error, attempts }: Outcome<ImportRecord, unknown> & { status: 'failed' }): Promise<void> {
-    this.#failed += 1;
+  #fail({ item: record, error, attempts }: FailedOutcome<ImportRecord>): Promise<void> {
     const { code, message, exposed } = describeError(error, attempts);
+    const { index, line } = record;
     const item = record.error === undefined ? record.item : null;
-    const failure = { index: record.index, line: record.line, item, error: { code, message }, attempts };
-    await this.#parts.failures.add(failure, { exposed });
+    return this.#parts.ledger.recordFailed({ index, line, item, error: { code, message }, attempts, exposed });
   }
 }

@@ -1,23 +1,27 @@
+import { Readable } from 'node:stream';
 import { BatchProcessor } from '../batch/batch-processor.js';
-import type { StoredRun } from '../ports/backend.js';
-import type { ByteStream, FileStore } from '../ports/files.js';
+import type { MaybePromise } from '../ports/backend.js';
+import type { Checkpoint } from '../ports/checkpoint.js';
+import type { ByteStream } from '../ports/files.js';
 import { managerCore, type TaskManager } from '../manager/task-manager.js';
+import { keepCheckpoint } from '../manager/attempt-context.js';
 import type { ManagerCore } from '../manager/manager-core.js';
 import type { RunHandle } from '../manager/run-handle.js';
 import type { StartOptions } from '../manager/manager-options.js';
 import type { Start } from '../manager/start-request.js';
-import { TaskError } from '../task/errors.js';
+import { CRASH_DEFAULTS } from '../task/crash-policy.js';
+import { TaskError, unconfirmedRunOf } from '../task/errors.js';
 import { NO_RETRY } from '../task/retry-policy.js';
-import { isFinal } from '../task/status.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
-import { FailuresFile, type FailuresLimits } from './failures-file.js';
-import { FileRoom } from './file-room.js';
 import { showFailures } from './shown-failures.js';
-import { Spool, type SpooledBody } from './spool.js';
+import { ImportFiles } from './import-files.js';
+import { SharedImportFiles } from './shared-import-files.js';
+import type { SpooledBody } from './spool.js';
 import { resolveImportOptions, type ImportOptions, type ImportRequest } from './import-options.js';
-import type { ImportFormat } from './import-record.js';
-import { ImportRun, type ImportResult } from './import-run.js';
+import { ImportLedger } from './import-ledger.js';
+import { type ImportParts, ImportRun } from './import-run.js';
+import { checkpointOf, firstState, type ImportResult, stateOf } from './import-state.js';
 
 /** The imports of each manager that has any. */
 const made = new WeakMap<TaskManager, ImportRuns>();
@@ -48,26 +52,37 @@ export class ImportRuns {
   /** The longest body, in bytes. */
   readonly maxBytes: number;
   readonly #core: ManagerCore;
-  readonly #files: FileStore;
-  readonly #processor: BatchProcessor;
+  readonly #processors: Pick<ImportParts, 'processor' | 'oneByOne'>;
   readonly #task: ResolvedTask;
-  readonly #spool: Spool;
-  /** Kept as long as the runs they belong to. */
-  readonly #failures = new Map<string, FailuresFile>();
-  readonly #failuresLimits: FailuresLimits;
+  readonly #imported: ImportFiles;
 
   constructor({ manager, files, batchSize, maxConcurrent, ...limits }: Required<ImportOptions>) {
-    const { maxBytes, maxSpoolBytes, maxFailuresBytes } = limits;
-    this.maxBytes = maxBytes;
+    this.maxBytes = limits.maxBytes;
     this.#core = managerCore(manager);
-    this.#files = files;
-    this.#spool = new Spool({ files, room: new FileRoom(maxSpoolBytes / 2), maxBytes });
-    this.#failuresLimits = { room: new FileRoom(maxSpoolBytes / 2), maxBytes: maxFailuresBytes };
+    const Files = this.#core.backend.shared === true ? SharedImportFiles : ImportFiles;
+    this.#imported = new Files({ core: this.#core, files, ...limits });
     const { clock, random } = this.#core.options;
-    this.#processor = new BatchProcessor({ batchSize, maxConcurrent, clock, random });
+    this.#processors = {
+      processor: new BatchProcessor({ batchSize, maxConcurrent, clock, random }),
+      oneByOne: new BatchProcessor({ batchSize: 1, maxConcurrent: 1, clock, random }),
+    };
     this.#task = this.#importTask();
-    this.#core.handleImports(this.#task, (run) => this.#forget(run));
+    this.#core.handleImports({
+      task: this.#task,
+      mayBegin: () => this.#imported.mayBegin(),
+      onForgotten: (run) => this.#imported.forget(run),
+    });
     void files.sweep(); // the first import may be long in coming
+  }
+
+  /**
+   * Opens the manager, and finds the files of runs that an earlier process has left; what nobody needs any more goes.
+   * The first import does it; call it to see errors early.
+   *
+   * @throws {TaskError} BACKEND when runs or files cannot be used.
+   */
+  open(): Promise<void> {
+    return this.#imported.ready();
   }
 
   /**
@@ -84,16 +99,18 @@ export class ImportRuns {
   ): Promise<RunHandle<ImportResult>> {
     const { queue, priority } = this.#core.registry.get(task);
     this.#core.refuseIfClosing();
-    this.#spool.refuseIfFull(expectedBytes);
+    await this.#imported.ready();
+    this.#imported.spool.refuseIfFull(expectedBytes);
     const hashed = options.idempotencyKey !== undefined;
     // Only its body tells whether a start with a key is a new one: it may find its run also when no more can wait.
     if (!hashed) await this.#refuseIfQueueFull();
-    const spooled = await this.#spool.put(body, { signal, hashed });
+    const spooled = await this.#imported.spool.put(body, { signal, hashed });
     const start = {
       task: { ...this.#task, queue, priority },
       name: task,
       kind: 'import' as const,
-      input: { file: spooled.name, format },
+      input: undefined,
+      checkpoint: checkpointOf(firstState(spooled, format)),
       sameInput: { format, sha256: spooled.sha256 },
     };
     const handle = await this.#accept(start, options, spooled);
@@ -105,28 +122,26 @@ export class ImportRuns {
     return handle as RunHandle<ImportResult>;
   }
 
-  /** @throws as `ManagerCore.start` does; nothing is left of the body then. */
+  /** @throws as `ManagerCore.start` does; nothing is left of the body then, unless its run may still begin. */
   async #accept(start: Start, options: StartOptions, spooled: SpooledBody): Promise<RunHandle<unknown>> {
     try {
       return await this.#core.start(start, options);
     } catch (error) {
-      await this.#spool.remove(spooled).catch(() => undefined);
+      const runId = unconfirmedRunOf(error);
+      if (runId === undefined) await this.#imported.spool.remove(spooled).catch(() => undefined);
+      else this.#imported.spool.keep(runId, spooled);
       throw error;
     }
   }
 
   /** The run of a replayed start has a body of its own. */
   async #keepUntilEnd(handle: RunHandle<unknown>, spooled: SpooledBody): Promise<void> {
-    if (handle.replayed) return this.#spool.remove(spooled);
-    this.#spool.keep(handle.id, spooled);
-    const run = await handle.snapshot();
-    // A backend may have told of the end before it has answered the start.
-    if (run === undefined || isFinal(run.status)) await this.#spool.removeOf(handle.id);
+    if (handle.replayed) await this.#imported.spool.remove(spooled);
+    else await this.#imported.keepUntilEnd(handle.id, spooled);
   }
 
   /** A body that would be refused in the end need not be read. */
   async #refuseIfQueueFull(): Promise<void> {
-    await this.#core.open();
     const { queueLimit } = this.#core.options;
     let waiting = 0;
     for (const { counts } of await this.#core.backend.counts())
@@ -138,8 +153,8 @@ export class ImportRuns {
   /**
    * The records that have failed until now, as NDJSON, each line `{ index, line, item, error: { code, message }, attempts }`.
    * Where there was no room for all of them, a last line `{ omitted }` says how many more there are. `exposeErrors`:
-   * whether messages are shown that were not written for callers; default false. Undefined where no import of this
-   * id has begun in this process. Destroy the stream if you do not read it to its end.
+   * whether messages are shown that were not written for callers; default false. Undefined where there is no import of
+   * this id. Destroy the stream if you do not read it to its end.
    *
    * @throws {TaskError} BACKEND when they could not be read.
    */
@@ -147,8 +162,11 @@ export class ImportRuns {
     id: string,
     { exposeErrors = false }: { readonly exposeErrors?: boolean } = {},
   ): Promise<ByteStream | undefined> {
-    const file = this.#failures.get(id);
-    if (file === undefined) return undefined;
+    await this.#imported.ready();
+    const run = await this.#core.find(id);
+    if (run?.kind !== 'import') return undefined;
+    const file = this.#imported.failuresOf(run);
+    if (file === undefined) return Readable.from([]);
     return showFailures(await file.open(), { exposeErrors, omitted: file.omitted });
   }
 
@@ -161,42 +179,36 @@ export class ImportRuns {
       priority: 0,
       retry: NO_RETRY,
       limits: {},
-      crash: { onCrash: 'fail', maxCrashes: 0 },
-      hooks: { onSettled: ({ id }) => this.#spool.removeOf(id) },
-      handler: (input, ctx) => this.#run(input, ctx),
+      crash: CRASH_DEFAULTS,
+      hooks: { onSettled: ({ id }) => this.#imported.spool.removeOf(id) },
+      handler: (_, ctx) => this.#run(ctx),
     };
   }
 
-  async #run(input: unknown, ctx: TaskContext): Promise<ImportResult> {
-    const { file, format } = input as { file: string; format: ImportFormat }; // written by `start` above
+  async #run(ctx: TaskContext): Promise<ImportResult | undefined> {
+    await this.#imported.ready();
     const run = await this.#core.find(ctx.runId);
-    const failures = new FailuresFile(this.#files, this.#failuresLimits);
-    this.#failures.set(ctx.runId, failures);
+    const state = run && stateOf(run);
+    if (run === undefined || state === undefined)
+      throw new TaskError('BACKEND', 'It is not known any more which file is imported');
+    const core = this.#core;
+    const failures = await this.#imported.beginFailures(run, state);
+    const keep = (checkpoint: Checkpoint): MaybePromise<boolean> => keepCheckpoint(ctx, checkpoint);
     const records = new ImportRun({
-      ctx,
-      core: this.#core,
-      processor: this.#processor,
-      files: this.#files,
-      failures,
-      task: this.#core.registry.get(run?.task ?? ''),
+      ...{ ctx, core, ...this.#processors, files: this.#imported.store },
+      ledger: new ImportLedger(state, {
+        ...{ failures, crashes: run.crashes ?? 0 },
+        keep: core.backend.durable ? keep : undefined,
+      }),
+      task: core.registry.get(run.task ?? ''),
     });
     try {
-      return await records.handle(file, format);
+      return await records.handle();
     } finally {
       // What the import has come to stands: it has flushed its failures already, or something worse has ended it.
-      await failures.close().catch((err: unknown) => {
+      await this.#imported.endFailures(run, failures).catch((err: unknown) => {
         this.#core.options.logger?.error({ runId: ctx.runId, err }, 'The failures of an import could not be closed');
       });
     }
-  }
-
-  /** The record of an import is gone: nobody can ask for its failures any more. */
-  #forget({ id, kind }: StoredRun): void {
-    if (kind !== 'import') return;
-    const failures = this.#failures.get(id);
-    this.#failures.delete(id);
-    failures?.remove().catch((error: unknown) => {
-      this.#core.options.logger?.error({ runId: id, err: error }, 'The failures of an import could not be removed');
-    });
   }
 }

@@ -25,11 +25,16 @@ const READERS: Readonly<Record<ImportFormat, () => RecordReader>> = {
  * The source is destroyed when the iteration ends, is left early, or fails, also when it is left before its first record.
  * Destroying the source ends the iteration with its error.
  *
+ * @param wants which records to give: the others are passed over, at the cost of counting them.
  * @throws {TaskError} INPUT_INVALID when the whole file is wrong: no header or a bad one (CSV), not an array (JSON).
  * @throws the source's error, unchanged.
  */
-export function readRecords(source: ByteStream, format: ImportFormat): AsyncIterableIterator<ImportRecord> {
-  const records = recordsOf(source, READERS[format]());
+export function readRecords(
+  source: ByteStream,
+  format: ImportFormat,
+  wants: (index: number) => boolean = () => true,
+): AsyncIterableIterator<ImportRecord> {
+  const records = recordsOf(source, READERS[format](), wants);
   return {
     [Symbol.asyncIterator]() {
       return this;
@@ -62,13 +67,16 @@ export async function countFrames(source: ByteStream, format: ImportFormat, mayG
 async function* recordsOf(
   source: ByteStream,
   reader: RecordReader,
+  wants: (index: number) => boolean,
 ): AsyncGenerator<ImportRecord, undefined, undefined> {
   const breather = new Breather();
   let index = 0;
   for await (const frames of framesOf(source, reader)) {
     for (let at = 0; at < frames.length; at += BATCH_RECORDS) {
       if (breather.due()) await breather.rest();
-      for (const record of reader.read(frames.slice(at, at + BATCH_RECORDS), index + at)) yield record;
+      const batch = frames.slice(at, at + BATCH_RECORDS);
+      if (!batch.some((_, offset) => wants(index + at + offset))) continue;
+      for (const record of reader.read(batch, index + at)) if (wants(record.index)) yield record;
     }
     index += frames.length;
   }

@@ -27,7 +27,7 @@ export interface SpoolRequest {
 /** The bodies of imports: each is stored whole before its import is accepted, and removed when that has ended. */
 export class Spool {
   readonly #options: SpoolOptions;
-  readonly #bodies = new Map<string, SpooledBody>();
+  readonly #bodies = new Map<string, StoredFile>();
 
   constructor(options: SpoolOptions) {
     this.#options = options;
@@ -62,19 +62,32 @@ export class Spool {
   }
 
   /** Says to which run a body belongs. */
-  keep(runId: string, body: SpooledBody): void {
+  keep(runId: string, body: StoredFile): void {
     this.#bodies.set(runId, body);
   }
 
-  /** Removes the body of a run, if it has one. @throws {TaskError} BACKEND when it could not be removed. */
-  async removeOf(runId: string): Promise<void> {
+  /** Says to which run a body belongs that an earlier process has stored. */
+  adopt(runId: string, body: StoredFile): void {
+    // Found before, by an opening that went wrong after that.
+    if (this.#bodies.get(runId)?.name === body.name) return;
+    this.#options.room.fill(body.bytes);
+    this.keep(runId, body);
+  }
+
+  /**
+   * Removes the body of a run, if it has one: with `name` only that one, for a later run may have taken the id.
+   *
+   * @throws {TaskError} BACKEND when it could not be removed.
+   */
+  async removeOf(runId: string, name?: string): Promise<void> {
     const body = this.#bodies.get(runId);
+    if (body === undefined || (name !== undefined && body.name !== name)) return;
     this.#bodies.delete(runId);
-    if (body !== undefined) await this.remove(body);
+    await this.remove(body);
   }
 
   /** Removes a body. @throws {TaskError} BACKEND when it could not be removed: its room stays taken. */
-  async remove({ name, bytes }: SpooledBody): Promise<void> {
+  async remove({ name, bytes }: StoredFile): Promise<void> {
     const { files, room } = this.#options;
     await files.remove(name);
     room.give(bytes);

@@ -1,17 +1,18 @@
 import type Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
-import type { TaskManager } from '../manager/task-manager.js';
 import type { Logger } from '../ports/logger.js';
 import { checkOptions } from '../task/checks.js';
+import { systemClock } from '../timing/system-clock.js';
 import { sendProblem } from './problem.js';
-import { RequestError } from './request-error.js';
+import { answerHealth, Readiness, type ReadyManager } from './health.js';
+import { badRequest, RequestError } from './request-error.js';
 
 /** What {@link createApp} takes. */
 export interface CreateAppOptions {
   /** What the server offers, asked in this order. */
   readonly routers: readonly Router[];
-  /** While it closes, `/readyz` says 503. */
-  readonly manager?: Pick<TaskManager, 'closing'>;
+  /** `/readyz` says 503 while it closes, and while what its runs are kept in cannot be reached. */
+  readonly manager?: ReadyManager;
   /** Where everything that goes wrong on the server is reported. */
   readonly logger: Logger;
 }
@@ -28,7 +29,8 @@ export function createApp(options: CreateAppOptions): Koa {
   const app = new Koa();
   app.on('error', (error: unknown) => reportConnection(error, logger));
   app.use((ctx, next) => answerEverything(ctx, next, logger));
-  app.use((ctx, next) => answerHealth(ctx, next, manager));
+  const readiness = new Readiness(manager, { clock: systemClock, logger });
+  app.use((ctx, next) => answerHealth(ctx, next, readiness));
   for (const router of routers) app.use(router.routes());
   return app;
 }
@@ -36,6 +38,7 @@ export function createApp(options: CreateAppOptions): Koa {
 /** Nothing that is thrown, not even null, and nothing that is left unanswered goes without a problem. */
 async function answerEverything(ctx: Context, next: Next, logger: Logger): Promise<void> {
   try {
+    if (!hasPath(ctx)) throw badRequest('The target of the request is no path and no URL');
     await next();
     if (ctx.respond === false || ctx.status < 400 || (ctx.body !== undefined && ctx.body !== null)) return;
     const unanswered = ctx.status === 404;
@@ -43,23 +46,19 @@ async function answerEverything(ctx: Context, next: Next, logger: Logger): Promi
       ? new RequestError(404, 'NOT_FOUND', 'There is nothing at this path')
       : new RequestError(ctx.status, 'HTTP_ERROR', ctx.message);
   } catch (error) {
-    sendProblem(ctx, error, logger);
+    sendProblem(ctx, error, { clock: systemClock, logger });
   }
 }
 
-async function answerHealth(ctx: Context, next: Next, manager: CreateAppOptions['manager']): Promise<void> {
-  if (ctx.path !== '/healthz' && ctx.path !== '/readyz') {
-    await next();
-    return;
+/** Koa looks for the path each time it is asked for it, and throws where the target is neither `/…` nor a URL. */
+function hasPath(ctx: Context): boolean {
+  const { url = '' } = ctx.req;
+  if (url.startsWith('/') || url === '*') return true;
+  try {
+    return URL.canParse(url) && typeof ctx.path === 'string';
+  } catch {
+    return false;
   }
-  if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
-    throw new RequestError(405, 'METHOD_NOT_ALLOWED', 'This path takes GET, HEAD', { headers: { Allow: 'GET, HEAD' } });
-  }
-  ctx.set('Cache-Control', 'no-store');
-  if (ctx.path === '/readyz' && manager?.closing === true) {
-    throw new RequestError(503, 'UNAVAILABLE', 'The server is shutting down', { headers: { 'Retry-After': '1' } });
-  }
-  ctx.body = { status: 'ok' };
 }
 
 const LEFT: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'];

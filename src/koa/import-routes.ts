@@ -4,15 +4,15 @@ import type { Context } from 'koa';
 import type { ImportFormat } from '../imports/import-record.js';
 import type { ImportRuns } from '../imports/import-runs.js';
 import { TaskError } from '../task/errors.js';
-import type { Run } from '../task/run.js';
-import { isFinal } from '../task/status.js';
+import type { BodyPatience } from './body-patience.js';
+import { BodyStream } from './body-stream.js';
 import { tooLarge } from './problem.js';
 import { isUnread, isUtf8Charset, readBefore } from './request-body.js';
-import { RequestError } from './request-error.js';
+import { RequestError, runNotFound } from './request-error.js';
 import { readIdempotencyKey, readPathName, refuseQuery } from './request-values.js';
 import type { RouteParts } from './route-parts.js';
-import { CACHE_CONTROL, sendStarted } from './run-answer.js';
-import { findRun } from './run-routes.js';
+import { basePath, CACHE_CONTROL, sendStarted } from './run-answer.js';
+import { findRun, refuseIfClosing } from './run-routes.js';
 
 /** What feeds the records of a file to a task, and keeps those that failed: what `importRuns` makes. */
 export type ImportService = Pick<ImportRuns, 'maxBytes' | 'start' | 'failures'>;
@@ -32,22 +32,13 @@ export async function startImport(ctx: Context, parts: RouteParts, imports: Impo
   const format = readFormat(ctx);
   const idempotencyKey = readIdempotencyKey(ctx);
   if (!manager.hasTask(task)) throw new TaskError('TASK_UNKNOWN', 'There is no task of this name');
-  if (manager.closing) throw new TaskError('MANAGER_CLOSED', 'The server is shutting down');
+  refuseIfClosing(manager);
   const expectedBytes = Number(ctx.get('Content-Length'));
   if (expectedBytes > imports.maxBytes) throw tooLarge(imports.maxBytes);
-  const handle = await imports.start(task, {
-    format,
-    body: bodyOf(ctx, format),
-    expectedBytes,
-    ...(idempotencyKey !== undefined && { idempotencyKey }),
-  });
-  await sendStarted(ctx, handle, { parts, segments: 2 });
-}
-
-/** An import that has not begun has none yet; those of one that another process has handled went with that. */
-function noFailures({ status, startedAt }: Run): Readable {
-  if (!isFinal(status) || startedAt === null) return Readable.from([]);
-  throw new RequestError(404, 'NOT_FOUND', 'The failures of this import went with the process that handled it');
+  const body = bodyOf(ctx, format, parts);
+  const request = { format, body, expectedBytes, ...(idempotencyKey !== undefined && { idempotencyKey }) };
+  const handle = await imports.start(task, request).finally(() => body.destroy());
+  await sendStarted(ctx, handle, { parts, base: basePath(ctx, 2) });
 }
 
 /** `GET /process/{id}/failures`: one line of JSON for each item that failed. */
@@ -59,7 +50,8 @@ export async function sendFailures(
   refuseQuery(ctx);
   const run = await findRun(manager, readPathName(ctx, 'id'));
   if (run.kind !== 'import') throw new RequestError(404, 'NOT_FOUND', 'The run is no import');
-  const failures = (await imports.failures(run.id, { exposeErrors })) ?? noFailures(run);
+  const failures = await imports.failures(run.id, { exposeErrors });
+  if (failures === undefined) throw runNotFound(); // its record has gone meanwhile
   ctx.respond = false; // Koa would report every client that leaves as an error
   ctx.status = 200;
   ctx.set({ 'Content-Type': 'application/x-ndjson; charset=utf-8', 'Cache-Control': CACHE_CONTROL });
@@ -86,8 +78,8 @@ function readFormat(ctx: Context): ImportFormat {
  *
  * @throws {RequestError} 400 where it does not: nothing would be imported, and nobody would know.
  */
-function bodyOf(ctx: Context, format: ImportFormat): Readable {
-  if (isUnread(ctx)) return ctx.req;
+function bodyOf(ctx: Context, format: ImportFormat, patience: BodyPatience): Readable {
+  if (isUnread(ctx)) return new BodyStream(ctx.req, patience);
   const left: unknown = ctx.request.rawBody ?? ctx.request.body;
   if (typeof left === 'string' || Buffer.isBuffer(left)) return Readable.from([Buffer.from(left)]);
   if (format === 'json' && Array.isArray(left)) return Readable.from([Buffer.from(JSON.stringify(left))]);

@@ -1,10 +1,12 @@
+export { backupRoutes, type BackupRoutesOptions } from './backup-routes.js';
 export { createApp, type CreateAppOptions } from './create-app.js';
 export type { ImportService } from './import-routes.js';
 export type { ImportOptions, ImportRequest } from '../imports/import-options.js';
 export { importRuns, type ImportRuns } from '../imports/import-runs.js';
 export type { ImportFormat } from '../imports/import-record.js';
-export type { ImportResult } from '../imports/import-run.js';
+export type { ImportResult } from '../imports/import-state.js';
 export { fileFolder, type FileFolderOptions } from '../backends/files/file-folder.js';
 export { FileTooLargeError } from '../ports/files.js';
 export type { FileStore } from '../ports/files.js';
+export { scheduleRoutes, type ScheduleRoutesOptions } from './schedule-routes.js';
 export { taskRoutes, type TaskRoutesOptions } from './task-routes.js';

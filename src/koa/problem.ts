@@ -1,12 +1,14 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context } from 'koa';
 import { PROBLEM_TYPE, statusOfCode, type Problem, type ProblemCode } from '../http-api/problem.js';
-import type { Logger } from '../ports/logger.js';
+import type { Clock } from '../ports/clock.js';
 import { FileTooLargeError } from '../ports/files.js';
-import { isTaskError, type ErrorCode, type TaskError } from '../task/errors.js';
+import type { Logger } from '../ports/logger.js';
+import { isTaskError, unconfirmedRunOf, type ErrorCode, type TaskError } from '../task/errors.js';
 import { MAX_ISSUES, plainPointer, type InputIssue } from '../task/standard-schema.js';
 import { RequestError } from './request-error.js';
 import { CACHE_CONTROL } from './run-answer.js';
+import { leaveBody } from './unread-body.js';
 
 /** Seconds after which a refused request may be worth another try. */
 const RETRY_AFTER = '1';
@@ -14,12 +16,18 @@ const RETRY_AFTER = '1';
 /** A server that shuts down says so to everybody who comes: nothing is wrong with it. */
 const EXPECTED: readonly ProblemCode[] = ['MANAGER_CLOSED', 'UNAVAILABLE'];
 
+/** What {@link sendProblem} works with. */
+export interface ProblemTools {
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+}
+
 /**
  * Answers with a problem, whatever was thrown. What no request can be blamed for is answered with 500, or 503 where it
  * may pass, and nothing of the error, and reported: to the logger, or without one as Koa does, by an `error` event of
- * the application.
+ * the application. Where a long rest of the body has not come yet, the connection ends with the answer.
  */
-export function sendProblem(ctx: Context, thrown: unknown, logger?: Logger): void {
+export function sendProblem(ctx: Context, thrown: unknown, { clock, logger }: ProblemTools): void {
   // Who has left in the middle of the body is answered by nobody, and what that broke is no fault of the server.
   if (ctx.req.socket.destroyed && !ctx.req.complete) return;
   const error = toRequestError(thrown);
@@ -28,8 +36,8 @@ export function sendProblem(ctx: Context, thrown: unknown, logger?: Logger): voi
     ctx.res.destroy(); // an answer that has begun cannot become another one; it must not look complete either
     return;
   }
-  finishReading(ctx);
   writeProblem(ctx, error);
+  leaveBody(ctx.req, ctx.res, clock);
 }
 
 function writeProblem(ctx: Context, { status, code, message, options }: RequestError): void {
@@ -47,16 +55,6 @@ function writeProblem(ctx: Context, { status, code, message, options }: RequestE
   ctx.set('Cache-Control', CACHE_CONTROL);
   ctx.set('Content-Type', PROBLEM_TYPE);
   ctx.body = JSON.stringify(problem);
-}
-
-/**
- * Lets what is left of the request's body run by: a client that is still sending would never read the answer, and a
- * body left half-read would block the connection. A server's `requestTimeout` bounds it.
- */
-function finishReading(ctx: Context): void {
-  if (ctx.req.readableEnded) return;
-  ctx.req.unpipe();
-  ctx.req.resume();
 }
 
 function toRequestError(thrown: unknown): RequestError {
@@ -77,7 +75,8 @@ function fromTaskError(error: TaskError): RequestError {
   const errors = error.code === 'INPUT_INVALID' ? issuesOf(error) : undefined;
   const retry = status === 429 || status === 503;
   const conflict = error.code === 'RUN_CONFLICT' ? describeConflict(error.details) : undefined;
-  return new RequestError(status, error.code, conflict?.detail ?? DETAIL[error.code] ?? error.message, {
+  const detail = conflict?.detail ?? describeUnconfirmed(error) ?? detailOf(error);
+  return new RequestError(status, error.code, detail ?? error.message, {
     cause: error,
     ...(conflict?.runStatus !== undefined && { runStatus: conflict.runStatus }),
     ...(errors && { errors }),
@@ -91,6 +90,26 @@ const DETAIL: Partial<Record<ErrorCode, string>> = {
   TASK_UNKNOWN: 'There is no task of this name',
   RUN_NOT_FOUND: 'There is no run of this id',
 };
+
+/** Who sends such a request again without a key may start two runs. */
+function describeUnconfirmed(error: TaskError): string | undefined {
+  const runId = unconfirmedRunOf(error);
+  return (
+    runId &&
+    `Run ${runId} may have been accepted: look for it later, or send the request again if it has an Idempotency-Key`
+  );
+}
+
+/** What has the same code where it is a schedule that is not there. */
+const NO_SCHEDULE = 'There is no schedule of this id';
+
+/** Asked again, it would say the same: an operator has to do something. */
+const NOT_SHARED = 'This server takes no imports: its processes have no folder for files in common';
+
+function detailOf({ code, details }: TaskError): string | undefined {
+  if (details['scheduleId'] !== undefined) return NO_SCHEDULE;
+  return code === 'BACKEND' && details['reason'] === 'NOT_SHARED' ? NOT_SHARED : DETAIL[code];
+}
 
 /** The error's own message names the id, which the caller has sent, and advises what only the library offers. */
 function describeConflict({ status, abandoned, redrivenBy }: TaskError['details']): {

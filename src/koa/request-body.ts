@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress, unzip } from 'node:zlib';
 import bodyParser from 'koa-bodyparser';
 import type { Context, Middleware } from 'koa';
+import { bodyStalled, DEFAULT_PATIENCE, StallTimer, type BodyPatience } from './body-patience.js';
 import { checkDepth, checkTree } from './json-limits.js';
 import { tooLarge } from './problem.js';
 import { badRequest, RequestError } from './request-error.js';
@@ -26,12 +27,12 @@ const readBytes: Middleware = bodyParser({
  * Reads the request's body as JSON. One that a parser of the host has read already is taken from `ctx.request.body`.
  *
  * @throws {RequestError} 400 empty, no JSON, no UTF-8, nested deeper than 64, garbage where packed data was announced,
- * read and not kept; 413 over 1 MiB; 415 not `application/json` (or `+json`) in UTF-8, or packed in an unknown way.
+ * read and not kept; 408 where nothing more of it comes; 413 over 1 MiB; 415 not `application/json` (or `+json`) in UTF-8, or packed in an unknown way.
  */
-export async function readJsonBody(ctx: Context): Promise<unknown> {
+export async function readJsonBody(ctx: Context, patience = DEFAULT_PATIENCE): Promise<unknown> {
   checkContentType(ctx.req.headers['content-type'] ?? '');
   if (isUnread(ctx)) {
-    const bytes = await bytesOf(ctx);
+    const bytes = await bytesOf(ctx, patience);
     const encoding = ctx.req.headers['content-encoding'];
     return parseBytes(encoding === undefined ? bytes : await unpack(bytes, encoding));
   }
@@ -78,15 +79,17 @@ export function isUtf8Charset(parameters: readonly string[]): boolean {
  * The bytes as they were sent. Packed ones are not unpacked by the parser: it pipes them into a stream that nobody
  * listens to once it has given up, and a late error in it would end the process.
  */
-async function bytesOf(ctx: Context): Promise<Buffer> {
+async function bytesOf(ctx: Context, patience: BodyPatience): Promise<Buffer> {
   const { headers } = ctx.req;
+  // The parser counts in 32 bits.
+  if (Number(headers['content-length']) > MAX_BODY_BYTES) throw tooLarge(MAX_BODY_BYTES);
   const packed = headers['content-encoding'];
   if (packed !== undefined) headers['content-encoding'] = 'identity';
   // What a parser of the host has left, and what has switched that one off, would stop this one.
   ctx.request.body = undefined;
   ctx['disableBodyParser'] = false;
   try {
-    await readBytes(ctx, nothing);
+    await readInTime(ctx, patience);
   } catch (error) {
     throw toBodyError(error);
   } finally {
@@ -98,11 +101,30 @@ async function bytesOf(ctx: Context): Promise<Buffer> {
 
 const EMPTY = Buffer.alloc(0);
 
+/** The parser goes on waiting where this has given up, until the connection ends with the answer. */
+async function readInTime(ctx: Context, patience: BodyPatience): Promise<void> {
+  const { req } = ctx;
+  let giveUp: (error: RequestError) => void = () => undefined;
+  const stalled = new Promise<never>((_resolve, reject) => (giveUp = reject));
+  const timer = new StallTimer(patience, () => giveUp(bodyStalled()));
+  const onData = (): void => timer.wait();
+  timer.wait();
+  try {
+    const read: unknown = readBytes(ctx, nothing); // begins to read
+    req.on('data', onData);
+    await Promise.race([read, stalled]);
+  } finally {
+    timer.stop();
+    req.off('data', onData);
+  }
+}
+
 async function nothing(): Promise<void> {
   // the parser wants something to go on with
 }
 
 function toBodyError(error: unknown): unknown {
+  if (error instanceof RequestError) return error;
   const status: unknown = error instanceof Error ? Reflect.get(error, 'status') : undefined;
   if (status === 413) return tooLarge(MAX_BODY_BYTES);
   return badRequest('The body could not be read');

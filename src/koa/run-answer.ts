@@ -50,8 +50,8 @@ export interface RunAnswer {
 /** How {@link sendStarted} answers. */
 export interface StartedAnswer {
   readonly parts: Pick<RouteParts, 'clock' | 'exposeErrors'>;
-  /** How many segments the request's path has after the one of all runs. */
-  readonly segments: number;
+  /** The path of all runs. */
+  readonly base: string;
   /** Whether the end was waited for: then a run that has ended is no longer just accepted. */
   readonly waited?: boolean;
 }
@@ -60,11 +60,10 @@ export interface StartedAnswer {
 export async function sendStarted(
   ctx: Context,
   handle: RunHandle<unknown>,
-  { parts: { clock, exposeErrors }, segments, waited = false }: StartedAnswer,
+  { parts: { clock, exposeErrors }, base, waited = false }: StartedAnswer,
 ): Promise<void> {
   const run = await handle.snapshot();
   if (run === undefined) throw runNotFound();
-  const base = basePath(ctx, segments);
   ctx.res.setHeader('Location', `${base}/${run.id}`);
   if (handle.replayed) ctx.set('Idempotency-Replayed', 'true');
   sendRun(ctx, waited && isFinal(run.status) ? 200 : 202, {

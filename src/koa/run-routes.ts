@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { toJsonValue } from '../task/json-value.js';
 import { MAX_REASON_LENGTH } from '../task/checks.js';
+import { TaskError } from '../task/errors.js';
 import type { Run } from '../task/run.js';
 import { isFinal } from '../task/status.js';
 import { parsePreferWait } from './prefer.js';
@@ -96,8 +97,18 @@ export async function redriveRun(ctx: Context, parts: RouteParts): Promise<void>
   refuseQuery(ctx);
   const type = ctx.get('Content-Type');
   if (type !== '') checkContentType(type); // it takes no body; a form of another site must not get through
-  const handle = await parts.manager.redrive(readPathName(ctx, 'id'));
-  await sendStarted(ctx, handle, { parts, segments: 2 });
+  refuseIfClosing(parts.manager);
+  const { id, status } = await findRun(parts.manager, readPathName(ctx, 'id'));
+  if (status !== 'failed') {
+    throw new RequestError(409, 'RUN_CONFLICT', 'Only a failed run of a task can be redriven', { runStatus: status });
+  }
+  const handle = await parts.manager.redrive(id);
+  await sendStarted(ctx, handle, { parts, base: basePath(ctx, 2) });
+}
+
+/** @throws {TaskError} MANAGER_CLOSED from the close of the manager on: whatever is asked for, nothing new begins. */
+export function refuseIfClosing({ closing }: RouteParts['manager']): void {
+  if (closing) throw new TaskError('MANAGER_CLOSED', 'The server is shutting down');
 }
 
 /** @throws {RequestError} 404 when there is no such run. */

@@ -1,19 +1,16 @@
-import { METHODS } from 'node:http';
-import Router from '@koa/router';
-import type { Context } from 'koa';
+import type Router from '@koa/router';
 import { defaultImports } from '../imports/default-imports.js';
 import type { TaskManager } from '../manager/task-manager.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
-import { checkOptions, show } from '../task/checks.js';
+import { checkOptions } from '../task/checks.js';
 import { systemClock } from '../timing/system-clock.js';
 import { AllRunsWatch } from './all-runs-feed.js';
-import { checkOrigins, refuseOtherSites } from './cross-site.js';
+import { checkBodyTimeout } from './body-patience.js';
 import { sendFailures, startImport, type ImportService } from './import-routes.js';
 import { listRuns, watchRun } from './list-routes.js';
-import { sendProblem } from './problem.js';
-import { RequestError } from './request-error.js';
 import type { RouteParts } from './route-parts.js';
+import { addRow, checkPrefix, newRows } from './rows.js';
 import { cancelRun, getResult, getRun, redriveRun } from './run-routes.js';
 import { RunWatches } from './run-watches.js';
 import { startRun } from './start-route.js';
@@ -36,22 +33,19 @@ export interface TaskRoutesOptions {
    * pages of other origins read the answers takes CORS headers too: of a middleware before these routes.
    */
   readonly allowedOrigins?: readonly string[];
+  /**
+   * How long nothing of a body may come, in milliseconds, or `Infinity`: then its client is answered with 408, and cut
+   * off. A client that is slow but goes on may take any time, as far as the server's `requestTimeout` lets it.
+   * Default 30 000.
+   */
+  readonly bodyTimeoutMs?: number;
   /** Where answers of 500 are reported. Without one, to the application, as Koa does. */
   readonly logger?: Logger;
   /** For tests: where every time and timer comes from. The computer's clock unless given. */
   readonly clock?: Clock;
 }
 
-const KNOWN = ['manager', 'prefix', 'exposeErrors', 'imports', 'allowedOrigins', 'logger', 'clock'];
-
-type Handler = (ctx: Context) => void | Promise<void>;
-
-/** What every path is registered with. */
-interface Rows {
-  readonly router: Router;
-  readonly logger: Logger | undefined;
-  readonly allowedOrigins: ReadonlySet<string>;
-}
+const KNOWN = ['manager', 'prefix', 'exposeErrors', 'imports', 'allowedOrigins', 'bodyTimeoutMs', 'logger', 'clock'];
 
 /**
  * The routes that start, show, watch and cancel runs: mount them in any Koa application, at the top, under a mount
@@ -66,9 +60,10 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
   const imports = options.imports ?? defaultImports(manager);
   const watches = new RunWatches({ manager, clock, exposeErrors });
   const allRuns = new AllRunsWatch({ manager, clock, exposeErrors });
-  const parts: RouteParts = { manager, clock, exposeErrors, logger, watches, allRuns };
-  const router = new Router({ prefix: checkPrefix(options.prefix ?? '/process') });
-  const rows = { router, logger, allowedOrigins: checkOrigins(options.allowedOrigins ?? []) };
+  const bodyTimeoutMs = checkBodyTimeout(options.bodyTimeoutMs);
+  const parts: RouteParts = { manager, clock, exposeErrors, logger, watches, allRuns, bodyTimeoutMs };
+  const { allowedOrigins } = options;
+  const rows = newRows(checkPrefix(options.prefix ?? '/process'), { logger, clock, allowedOrigins });
 
   addRow(rows, '/', { POST: (ctx) => startRun(ctx, parts), GET: (ctx) => listRuns(ctx, parts) });
   addRow(rows, '/:id', { GET: (ctx) => getRun(ctx, parts), DELETE: (ctx) => cancelRun(ctx, parts) });
@@ -79,39 +74,5 @@ export function taskRoutes(options: TaskRoutesOptions): Router {
     addRow(rows, '/:task/import', { POST: (ctx) => startImport(ctx, parts, imports) });
     addRow(rows, '/:id/failures', { GET: (ctx) => sendFailures(ctx, parts, imports) });
   }
-  return router;
-}
-
-/** Registers a path for all methods, as one layer: the router tries every layer on every request. */
-function addRow(
-  { router, logger, allowedOrigins }: Rows,
-  path: string,
-  handlers: Readonly<Record<string, Handler>>,
-): void {
-  const methods = [...Object.keys(handlers), ...('GET' in handlers ? ['HEAD'] : []), 'OPTIONS'];
-  const allow = methods.sort().join(', ');
-  const byMethod = new Map(Object.entries({ ...handlers, ...(handlers['GET'] && { HEAD: handlers['GET'] }) }));
-  byMethod.set('OPTIONS', (ctx) => {
-    ctx.status = 204;
-    ctx.set('Allow', allow);
-  });
-  router.register(path, METHODS, async (ctx: Context) => {
-    try {
-      refuseOtherSites(ctx, allowedOrigins);
-      await (byMethod.get(ctx.method) ?? refuseMethod(allow))(ctx);
-    } catch (error) {
-      sendProblem(ctx, error, logger);
-    }
-  });
-}
-
-function refuseMethod(allow: string): never {
-  throw new RequestError(405, 'METHOD_NOT_ALLOWED', `This path takes ${allow}`, { headers: { Allow: allow } });
-}
-
-function checkPrefix(prefix: unknown): string {
-  if (typeof prefix !== 'string') throw new TypeError(`prefix must be a string; got ${show(prefix)}`);
-  const trimmed = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
-  if (trimmed === '' || (trimmed.startsWith('/') && !trimmed.includes('//'))) return trimmed;
-  throw new RangeError(`prefix must be empty or a path that begins with a slash; got ${show(prefix)}`);
+  return rows.router;
 }

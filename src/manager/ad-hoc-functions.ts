@@ -1,6 +1,7 @@
 import { CRASH_DEFAULTS } from '../task/crash-policy.js';
 import type { Accepted, MaybePromise } from '../ports/backend.js';
 import { checkName, show } from '../task/checks.js';
+import { unconfirmedRunOf } from '../task/errors.js';
 import { resolveRetryPolicy } from '../task/retry-policy.js';
 import { resolveLimits, type ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
@@ -52,7 +53,8 @@ export class AdHocFunctions {
     try {
       return this.#answered(id, task, await accepting);
     } catch (error) {
-      this.#takeBack(id, task);
+      if (unconfirmedRunOf(error) === undefined) this.#takeBack(id, task);
+      else this.#accepted(id, task); // it may still be delivered
       throw error;
     } finally {
       this.#unanswered.delete(id);
@@ -61,8 +63,12 @@ export class AdHocFunctions {
 
   #answered(id: string, task: ResolvedTask, accepted: Accepted): Accepted {
     if (accepted.replayed) this.#takeBack(id, task);
-    else if (this.#next.get(id) === task) this.#promote(id, task);
+    else this.#accepted(id, task);
     return accepted;
+  }
+
+  #accepted(id: string, task: ResolvedTask): void {
+    if (this.#next.get(id) === task) this.#promote(id, task);
   }
 
   #promote(id: string, task: ResolvedTask): void {

@@ -1,3 +1,5 @@
+import type { MaybePromise } from '../ports/backend.js';
+import type { Checkpoint } from '../ports/checkpoint.js';
 import type { LogLevel } from '../task/run-event.js';
 import type { RunLog, TaskContext } from '../task/task-context.js';
 
@@ -9,10 +11,14 @@ export interface ContextSource {
   readonly idempotencyKey: string;
   tellProgress(done: number, total: number | null, note: string | null): void;
   writeLog(level: LogLevel, message: string): void;
+  /** Keeps how far the run has come; false where that is no longer wanted. */
+  keepCheckpoint(checkpoint: Checkpoint): MaybePromise<boolean>;
 }
 
 /** A line of a handler's log is cut after so many characters. */
 const MAX_LINE = 8_192;
+
+let sourceOf: (ctx: AttemptContext) => ContextSource;
 
 /**
  * What a handler gets. Members are made when they are looked at: most handlers look at few. They work by themselves,
@@ -22,6 +28,10 @@ export class AttemptContext implements TaskContext {
   readonly #source: ContextSource;
   readonly attempt: number;
   readonly itemIndex: number | null;
+
+  static {
+    sourceOf = (ctx) => ctx.#source;
+  }
 
   constructor(source: ContextSource, attempt: number, itemIndex: number | null) {
     this.#source = source;
@@ -55,4 +65,13 @@ export class AttemptContext implements TaskContext {
     const source = this.#source;
     return (done, total = null, note = null) => source.tellProgress(done, total, note);
   }
+}
+
+/**
+ * Keeps how far the run of a handler has come, for the floors above.
+ *
+ * @returns false where its attempt has ended for everybody but the handler, or may be made by somebody else by now.
+ */
+export function keepCheckpoint(ctx: TaskContext, checkpoint: Checkpoint): MaybePromise<boolean> {
+  return ctx instanceof AttemptContext ? sourceOf(ctx).keepCheckpoint(checkpoint) : false;
 }

@@ -1,3 +1,5 @@
+import type { MaybePromise } from '../ports/backend.js';
+import type { Checkpoint } from '../ports/checkpoint.js';
 import type { Executor } from '../ports/executor.js';
 import type { Clock } from '../ports/clock.js';
 import { CancelledError, isTaskError, steering, TaskError, TimeLimitError } from '../task/errors.js';
@@ -49,6 +51,7 @@ export abstract class Attempt implements ContextSource {
   abstract get idempotencyKey(): string;
   abstract tellProgress(done: number, total: number | null, note: string | null): void;
   abstract writeLog(level: LogLevel, message: string): void;
+  abstract keepCheckpoint(checkpoint: Checkpoint): MaybePromise<boolean>;
 
   get signal(): AbortSignal {
     return this.#lazyAbort.signal;

@@ -72,6 +72,11 @@ class ItemAttempt extends Attempt {
     return undefined;
   }
 
+  /** Items are found again by the checkpoint of their import. */
+  override keepCheckpoint(): boolean {
+    return false;
+  }
+
   override writeLog(level: LogLevel, message: string): void {
     this.#call.ctx.log[level](`item ${this.#call.index}: ${message}`);
   }

@@ -1,31 +1,30 @@
 import { inlineExecutor } from '../executors/inline/inline-executor.js';
 import type { Backend, Holder, Lease, MaybePromise, StoredRun, Worker } from '../ports/backend.js';
 import { TaskError } from '../task/errors.js';
-import type { CancelRequest, Run, RunKind } from '../task/run.js';
+import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
-import type { AnyTask, ResolvedTask } from '../task/task.js';
+import type { AnyTask } from '../task/task.js';
 import { TimerQueue } from '../timing/timer-queue.js';
 import { AdHocFunctions } from './ad-hoc-functions.js';
 import { AtWork } from './at-work.js';
 import { EventHub } from './event-hub.js';
 import { callItem, type ItemCall, type ItemEnd } from './item-attempt.js';
+import { logFailure } from './failure-log.js';
 import type { CloseReport, StartOptions } from './manager-options.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import { RunAttempt, type RunAttemptTools } from './run-attempt.js';
 import { type HandleSource, RunHandle } from './run-handle.js';
 import { callHooks } from './run-hooks.js';
 import { RunStarter } from './run-starter.js';
+import { Scheduling } from './scheduling.js';
 import { shutDown } from './shutdown.js';
 import { Slots } from './slots.js';
 import { cancelRequest, type Start } from './start-request.js';
 import { TaskRegistry } from './task-registry.js';
-import { unknownTask } from './unknown-task.js';
+import { WorkHere, type ImportHandling } from './work-here.js';
 
 /** What a manager leaves that never had anything. */
 const NOTHING: CloseReport = Object.freeze({ completed: 0, interrupted: 0, waiting: 0, abandoned: 0 });
-
-/** Told when the record of an ended run is removed. */
-export type ForgottenListener = (run: StoredRun) => void;
 
 /** The parts of a manager, wired together: what its façade and the floor above it work with. */
 export class ManagerCore implements HandleSource {
@@ -33,15 +32,15 @@ export class ManagerCore implements HandleSource {
   readonly registry = new TaskRegistry();
   readonly functions = new AdHocFunctions();
   readonly backend: Backend;
+  readonly scheduling: Scheduling;
   readonly #tools: RunAttemptTools;
   readonly #starter: RunStarter;
   readonly #hub: EventHub;
-  readonly #forgotten = new Set<ForgottenListener>();
+  readonly #workHere: WorkHere;
   #opened: { readonly by: MaybePromise<void> } | undefined;
   #worker: Worker | undefined;
   #closing: Promise<CloseReport> | undefined;
   readonly #closed: (() => void)[] = [];
-  #importTask: ResolvedTask | undefined;
 
   constructor(options: ResolvedOptions) {
     const { clock, concurrency, graceMs, logger, random } = options;
@@ -49,6 +48,7 @@ export class ManagerCore implements HandleSource {
     this.backend = options.backend;
     for (const task of options.tasks) this.registry.register(task);
     this.#starter = new RunStarter(this);
+    this.scheduling = new Scheduling(this, this.#starter);
     this.#hub = new EventHub({ clock, backend: this.backend, open: () => this.open() });
     this.#tools = {
       clock,
@@ -62,6 +62,8 @@ export class ManagerCore implements HandleSource {
       atWork: new AtWork(),
       tally: { abandoned: 0, dropped: 0 },
     };
+    const { registry, functions } = this;
+    this.#workHere = new WorkHere({ registry, functions, slots: this.#tools.slots, worksOn: options.worksOn });
   }
 
   get closing(): boolean {
@@ -85,14 +87,11 @@ export class ManagerCore implements HandleSource {
     const { clock, logger, queueLimit, retention } = this.options;
     const observer = {
       settled: (run: StoredRun) => this.#settled(run),
-      forgotten: (run: StoredRun) => this.#forget(run),
+      forgotten: (run: StoredRun) => this.#workHere.forget(run),
       cancelledLate: () => this.cancelledLate(),
     };
     const opened = this.backend.open({ clock, logger, queueLimit, retention, observer });
-    if (!(opened instanceof Promise)) {
-      this.#work();
-      return;
-    }
+    if (!(opened instanceof Promise)) return this.#work();
     return opened.then(
       () => this.#work(),
       (error: unknown) => {
@@ -102,19 +101,34 @@ export class ManagerCore implements HandleSource {
     );
   }
 
-  #work(): void {
+  #work(): MaybePromise<void> {
     // Closed while it was being opened: nothing begins any more.
     if (this.#closing !== undefined) return;
-    this.#worker = this.backend.work({
-      freeSlots: (kind, task) => this.#freeSlots(kind, task),
-      take: (run, lease) => this.#take(run, lease),
-    });
+    if (this.options.worksOn !== null) {
+      this.#worker = this.backend.work({
+        freeSlots: (kind, task) => this.#workHere.freeSlots(kind, task),
+        limitsOf: (task) => this.registry.find(task)?.limits,
+        take: (run, lease) => this.#take(run, lease),
+      });
+    }
+    return this.scheduling.open();
   }
 
   /** @throws {TaskError} MANAGER_CLOSED from the call of `close` on. */
   refuseIfClosing(): void {
     if (this.#closing !== undefined)
       throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+  }
+
+  /** Opens the backend where nobody has, and asks it whether it is there. @throws {TaskError} BACKEND when it is not. */
+  async check(): Promise<void> {
+    await this.open();
+    await this.backend.check?.();
+  }
+
+  /** Imports may begin that could not before. */
+  wake(): void {
+    this.#worker?.wake();
   }
 
   /** Makes a task known; runs of it that an earlier process has left may begin. */
@@ -167,6 +181,7 @@ export class ManagerCore implements HandleSource {
     if (this.#closing !== undefined) return this.#closing;
     // In this turn: what waits for the next one must not begin any more.
     this.#worker?.stop();
+    this.scheduling.close();
     this.#closing = this.#close(graceMs);
     this.#starter.close();
     return this.#closing;
@@ -206,12 +221,9 @@ export class ManagerCore implements HandleSource {
    *
    * @throws {Error} when that was said before: the runs of the ones would be handled by the others.
    */
-  handleImports(task: ResolvedTask, onForgotten: ForgottenListener): void {
-    if (this.#importTask !== undefined)
-      throw new Error('This manager has imports already: call importRuns() once, before its routes are mounted');
-    this.#importTask = task;
-    this.#forgotten.add(onForgotten);
-    this.#worker?.wake();
+  handleImports(imports: ImportHandling): void {
+    this.#workHere.handleImports(imports);
+    this.wake();
   }
 
   /** Tries one item of an import. */
@@ -219,35 +231,16 @@ export class ManagerCore implements HandleSource {
     return callItem(call, this.#tools);
   }
 
-  #freeSlots(kind: RunKind, name: string | null): number {
-    if (kind === 'import') return this.#importTask === undefined ? 0 : this.#tools.slots.freeForImports;
-    if (name === null) return this.#tools.slots.free(null);
-    const task = this.registry.find(name);
-    return task === undefined ? 0 : this.#tools.slots.free(task);
-  }
-
   #take(run: StoredRun, lease: Lease): Holder {
-    return new RunAttempt(lease, this.#definition(run), this.#tools);
-  }
-
-  #definition(run: StoredRun): ResolvedTask {
-    const { kind, task, id } = run;
-    const known =
-      kind === 'import' ? this.#importTask : task === null ? this.functions.find(id) : this.registry.find(task);
-    return known ?? unknownTask(run);
+    return new RunAttempt(lease, this.#workHere.definitionOf(run), this.#tools);
   }
 
   #settled(run: StoredRun): void {
     if (run.task === null) this.functions.ended(run.id);
     const { hooks, logger } = this.options;
-    const task =
-      run.kind === 'import' ? this.#importTask : run.task === null ? undefined : this.registry.find(run.task);
-    if (run.status === 'failed') logger?.warn({ runId: run.id, task: run.task, err: run.cause }, 'A run failed');
+    const task = this.#workHere.taskOf(run);
+    if (run.status === 'failed' && logger !== undefined) logFailure(run, logger);
     if (task !== undefined) callHooks(run, task.hooks, logger);
     callHooks(run, hooks, logger);
-  }
-
-  #forget(run: StoredRun): void {
-    for (const listener of this.#forgotten) listener(run);
   }
 }

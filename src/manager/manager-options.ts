@@ -38,6 +38,18 @@ export interface ManagerOptions extends RunHooks {
   readonly tasks?: readonly AnyTask[];
   /** Where runs live: one for each manager. `memory()` unless given. */
   readonly backend?: Backend;
+  /**
+   * Whether runs are handled here. False: this manager accepts, reads, cancels and schedules, and other processes, or a
+   * later one, handle what it has accepted; ad-hoc functions, which never leave their process, are refused. Only where runs
+   * outlive the process. Default true.
+   */
+  readonly work?: boolean;
+  /**
+   * The queues of which tasks are handled here: names, or patterns in which `*` stands for any characters. It is the queue
+   * that a task names which counts. Others' runs, and imports into them, are accepted all the same, and wait for a process
+   * that handles them; ad-hoc functions run in any case. Only where runs outlive the process. All queues unless given.
+   */
+  readonly queues?: readonly string[];
   /** How many handlers are at work at once, over all tasks: at least 1, or `Infinity`. Default 64. */
   readonly concurrency?: number;
   /** How many runs may wait; one more is refused with `QUEUE_FULL`: at least 1, or `Infinity`. Default 100,000. */
@@ -109,6 +121,14 @@ export interface RunPage {
   readonly nextCursor?: string;
 }
 
+/** What `events` takes. */
+export interface EventsOptions {
+  /** Only the events of this run, beginning with its present state and ending after its last. All runs' unless given. */
+  readonly id?: string;
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}
+
 /** How many runs there are, by status. */
 export type StatusCounts = Readonly<Record<RunStatus, number>>;
 
@@ -132,7 +152,7 @@ export interface CloseReport {
   readonly completed: number;
   /** Runs that were at work when the grace was over, and were stopped or ended without their handler. */
   readonly interrupted: number;
-  /** Runs that were waiting: kept on a durable backend, cancelled in memory. */
+  /** Runs that were waiting: kept on a durable backend, cancelled in memory. 0 where a server that keeps them is away. */
   readonly waiting: number;
   /** Handlers that are still at work. */
   readonly abandoned: number;

@@ -6,6 +6,7 @@ import {
   type SchemaResult,
   type StandardSchema,
 } from '../task/standard-schema.js';
+import type { ResolvedTask } from '../task/task.js';
 import { isThenable } from '../task/thenable.js';
 
 /** What parsing gave: the value for the handler, or a `TaskError` `INPUT_INVALID`; another error where the schema threw. */
@@ -24,6 +25,13 @@ export function parseInput(schema: StandardSchema | undefined, input: unknown): 
   } catch (error) {
     return { ok: false, error: schemaFailed(error) };
   }
+}
+
+/** @throws {TaskError} INPUT_INVALID when the task's schema refuses the input. @throws {Error} when the schema throws. */
+export async function checkInput({ input: schema }: ResolvedTask, input: unknown): Promise<void> {
+  const parsed = parseInput(schema, input);
+  if (parsed instanceof Promise) await parsed;
+  else if (!parsed.ok) throw parsed.error;
 }
 
 async function parseLater(result: PromiseLike<SchemaResult<unknown>>): Promise<unknown> {

@@ -21,6 +21,19 @@ export class RateWindow {
     return Math.max(0, oldest + this.#perMs - now);
   }
 
+  /** How many starts are allowed now; looks no further than `most`. */
+  free(now: number, most: number): number {
+    const { length } = this.#starts;
+    let free = this.#count - length;
+    // Where the ring is full its oldest start stands at `#next`, otherwise at 0.
+    const oldest = length < this.#count ? 0 : this.#next;
+    for (let n = 0; n < length && free < most; n += 1, free += 1) {
+      const start = this.#starts[(oldest + n) % length];
+      if (start !== undefined && start + this.#perMs > now) break;
+    }
+    return Math.min(free, most);
+  }
+
   note(now: number): void {
     this.#starts[this.#next] = now;
     this.#next = (this.#next + 1) % this.#count;

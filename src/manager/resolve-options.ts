@@ -7,12 +7,15 @@ import { TaskError } from '../task/errors.js';
 import type { AnyTask, RunHooks } from '../task/task.js';
 import { systemClock } from '../timing/system-clock.js';
 import type { ManagerOptions, RetentionOptions } from './manager-options.js';
+import { type QueueFilter, resolveWork } from './resolve-work.js';
 import { safeLogger } from './safe-logger.js';
 
 /** {@link ManagerOptions} that were checked, with every default filled in. */
 export interface ResolvedOptions {
   readonly tasks: readonly AnyTask[];
   readonly backend: Backend;
+  /** The queues whose tasks are handled here; null: nothing is handled here. */
+  readonly worksOn: QueueFilter | null;
   readonly concurrency: number;
   readonly queueLimit: number;
   readonly graceMs: number;
@@ -35,6 +38,8 @@ const DEFAULT_RETENTION: Retention = {
 const KNOWN = [
   'tasks',
   'backend',
+  'work',
+  'queues',
   'concurrency',
   'queueLimit',
   'graceMs',
@@ -83,6 +88,7 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
   return {
     tasks,
     backend,
+    worksOn: resolveWork(options, backend),
     concurrency: checkLimit('concurrency', concurrency),
     queueLimit: checkLimit('queueLimit', queueLimit),
     graceMs: checkDuration('graceMs', graceMs),

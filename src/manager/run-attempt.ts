@@ -1,4 +1,5 @@
-import type { Backend, Holder, Lease, Outcome, StoredRun } from '../ports/backend.js';
+import type { Backend, Holder, Lease, MaybePromise, Outcome, StoredRun } from '../ports/backend.js';
+import type { Checkpoint } from '../ports/checkpoint.js';
 import type { Logger } from '../ports/logger.js';
 import { TaskError, type TimeLimitError } from '../task/errors.js';
 import { decideRetry } from '../task/retry-policy.js';
@@ -111,6 +112,10 @@ export class RunAttempt extends Attempt implements Holder {
       timers,
     );
     this.#meter.tell(done, total, note);
+  }
+
+  override keepCheckpoint(checkpoint: Checkpoint): MaybePromise<boolean> {
+    return !this.ended && this.#tools.backend.checkpoint(this.#lease, checkpoint);
   }
 
   override writeLog(level: LogLevel, message: string): void {

@@ -69,7 +69,7 @@ export class RunHandle<Result> {
 
   /** The run as it is now; undefined where there is none (any more). */
   async snapshot(): Promise<Run | undefined> {
-    const run = this.#run ?? (await this.#source.find(this.id));
+    const run = await this.#now();
     // An end that is not kept yet could be taken back by a crash.
     if (run !== undefined && this.#source.backend.durable && isFinal(run.status)) return endOf(run, this.#source);
     return run?.snapshot();
@@ -86,7 +86,7 @@ export class RunHandle<Result> {
     const asked = isFinal(run.status) ? undefined : await this.#source.cancel(this.id, reason, run.ordinal);
     if (asked !== undefined) return asked;
     this.#source.cancelledLate();
-    return run.snapshot();
+    return (await this.#now())?.snapshot();
   }
 
   /**
@@ -103,7 +103,7 @@ export class RunHandle<Result> {
     const run = await this.settled(wait);
     // The type came with the task or the function that `start` was given.
     if (run.status === 'completed') return run.result as Result;
-    throw resultError(run, this.#run?.cause);
+    throw resultError(run, (await this.#now())?.cause);
   }
 
   #settle(run: StoredRun): Promise<Run> {
@@ -135,6 +135,19 @@ export class RunHandle<Result> {
       backend.watch(run, 'final', onFinal);
       return () => backend.unwatch(run, 'final', onFinal);
     });
+  }
+
+  /**
+   * The run as it is now. One that other processes may have is read again, as what is known here does not change; where
+   * another run has its id by now, it stays as it was seen last.
+   */
+  async #now(): Promise<StoredRun | undefined> {
+    const { backend } = this.#source;
+    if (this.#run !== undefined && !backend.shared) return this.#run;
+    const found = await this.#source.find(this.id);
+    if (this.#run === undefined) return found;
+    if (found?.ordinal === this.#run.ordinal) this.#run = found;
+    return this.#run;
   }
 
   async #find(): Promise<StoredRun> {

@@ -1,15 +1,17 @@
 import type { Accepted, MaybePromise } from '../ports/backend.js';
+import type { DueStart } from '../schedule/scheduler-parts.js';
 import { hasCode, TaskError } from '../task/errors.js';
 import { isFinal } from '../task/status.js';
+import { decodeValue } from '../task/stored-value.js';
 import type { AdHocFunctions } from './ad-hoc-functions.js';
 import type { StartOptions } from './manager-options.js';
-import { parseInput } from './parse-input.js';
+import { checkInput, parseInput } from './parse-input.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import { type HandleSource, RunHandle } from './run-handle.js';
 import { RunIds } from './run-id.js';
 import { type Start, startRequest, type StartRequest } from './start-request.js';
 import type { TaskRegistry } from './task-registry.js';
-import { Turns } from './turns.js';
+import { Turns } from '../timing/turns.js';
 import { waitUntilFree } from './wait-until-free.js';
 
 /** What a {@link RunStarter} asks its manager for. */
@@ -41,10 +43,20 @@ export class RunStarter {
   /** Checks, validates, accepts. Answers at once where schema and backend do. */
   start(start: Start, options: StartOptions | undefined): MaybePromise<RunHandle<unknown>> {
     this.#source.refuseIfClosing();
+    if (start.name === null) this.#refuseWithoutWork();
     const request = startRequest(start, options, this.#ids);
     const opened = this.#source.open();
     if (opened instanceof Promise) return opened.then(() => this.#validate(start, request));
     return this.#validate(start, request);
+  }
+
+  /** Nobody would ever call a function that is accepted here: other processes do not have it. */
+  #refuseWithoutWork(): void {
+    if (this.#source.options.worksOn !== null) return;
+    throw new TaskError(
+      'BACKEND',
+      'This manager handles no runs (work: false), and a function runs only in the process that starts it: make a task of it, which another process can handle, or start it where work is true',
+    );
   }
 
   #validate(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
@@ -101,6 +113,27 @@ export class RunStarter {
     // Where only its handler is still at work, there is nothing left to cancel.
     if (!isFinal(active.status)) await backend.cancel(id, { by: 'caller', reason: 'replaced' }, active.ordinal);
     await waitUntilFree(backend, active, { clock: options.clock, timeoutMs, signal: this.#closing.signal });
+  }
+
+  /** An id that no run has. */
+  newId(): string {
+    return this.#ids.next();
+  }
+
+  /** Starts a run of a schedule, which moves on with it; undefined where that has changed meanwhile. */
+  async startDue({ id, delayMs, schedule, expectedVersion }: DueStart): Promise<Accepted | undefined> {
+    const { task: name, input: text, priority, tags, owner, expiresInMs } = schedule.settings;
+    const start = { task: this.#source.registry.get(name), name, input: decodeValue(text) };
+    const said = {
+      ...{ id, delayMs, tags },
+      ...(priority !== null && { priority }),
+      ...(owner !== null && { owner }),
+      ...(expiresInMs !== null && { expiresInMs }),
+    };
+    const { run } = startRequest(start, said, this.#ids);
+    await checkInput(start.task, start.input);
+    this.#source.refuseIfClosing();
+    return this.#source.backend.acceptDue(run, schedule, expectedVersion);
   }
 
   /** Starts a failed run again, as a new one. */

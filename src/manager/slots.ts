@@ -64,7 +64,7 @@ export class Slots {
     if (free <= 0 || slots.rate === undefined) return free;
     const now = this.#clock.monotonic();
     const waitMs = slots.rate.waitMs(now);
-    if (waitMs === 0) return free;
+    if (waitMs === 0) return slots.rate.free(now, free);
     this.#wakeAt(now + waitMs, waitMs);
     return 0;
   }

@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../ports/checkpoint.js';
 import type { IdempotencyClaim, NewRun } from '../ports/new-run.js';
 import {
   checkDuration,
@@ -31,6 +32,8 @@ export interface Start {
   /** What stands for the input under an idempotency key, where the input itself differs each time. */
   readonly sameInput?: unknown;
   readonly redriveOf?: string | null;
+  /** Where the first attempt begins, for a handler that knows checkpoints. */
+  readonly checkpoint?: Checkpoint;
 }
 
 /** A start that was checked: the run to be accepted, and what becomes of it where its id is active. */
@@ -87,7 +90,7 @@ const AS_THE_TASK_SAYS: Said = {
 
 /** Written out, once: spreading objects would cost as much as all the rest of a start. */
 function newRun(start: Start, id: string, said: Said): NewRun {
-  const { task, name, kind = 'run', input, redriveOf = null } = start;
+  const { task, name, kind = 'run', input, redriveOf = null, checkpoint = null } = start;
   return {
     id,
     idIsNew: said.id === undefined,
@@ -105,6 +108,7 @@ function newRun(start: Start, id: string, said: Said): NewRun {
     owner: said.owner,
     idempotency: said.idempotencyKey === undefined ? null : claim(said.idempotencyKey, start, said),
     redriveOf,
+    checkpoint,
   };
 }
 

@@ -10,6 +10,7 @@ import { countRuns } from './manager-counts.js';
 import type {
   AdHocOptions,
   CloseReport,
+  EventsOptions,
   ListQuery,
   ManagerCounts,
   ManagerOptions,
@@ -19,6 +20,7 @@ import type {
 import { Queues } from './queues.js';
 import { resolveOptions, takeBackend } from './resolve-options.js';
 import type { RunHandle } from './run-handle.js';
+import { Schedules } from './schedules.js';
 import { checkAdHocOptions } from './start-request.js';
 
 /** What `start` takes after a task: its input, which may be left out where the schema lets it be, and options. */
@@ -26,18 +28,10 @@ export type StartArguments<Input> = undefined extends Input
   ? [input?: Input, options?: StartOptions]
   : [input: Input, options?: StartOptions];
 
-/** What `events` takes. */
-export interface EventsOptions {
-  /** Only the events of this run, beginning with its present state and ending after its last. All runs' unless given. */
-  readonly id?: string;
-  /** Ends the stream. */
-  readonly signal?: AbortSignal;
-}
-
 let coreOf: (manager: TaskManager) => ManagerCore;
 
 /**
- * Starts long work, watches it, cancels it. Runs live in the memory of this process: they do not survive it.
+ * Starts long work, watches it, cancels it. Runs are in the memory of this process unless a `backend` keeps them elsewhere.
  *
  * Methods that answer with a promise never throw synchronously. Wrong option values reject (or for `register` and the
  * constructor throw) with a `TypeError` or `RangeError` that says what was expected.
@@ -45,6 +39,8 @@ let coreOf: (manager: TaskManager) => ManagerCore;
 export class TaskManager implements AsyncDisposable {
   /** The queues that runs wait in: pause, resume, list. */
   readonly queues: Queues;
+  /** What starts runs at set times: put, list, pause, trigger. */
+  readonly schedules: Schedules;
   #options: ManagerOptions;
   #configured: boolean;
   #core: ManagerCore | undefined;
@@ -54,7 +50,8 @@ export class TaskManager implements AsyncDisposable {
   }
 
   /**
-   * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range.
+   * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range, or when nobody would ever
+   * handle what is started (`work: false` in memory).
    * @throws {TaskError} BACKEND when another manager was given this backend.
    */
   constructor(options?: ManagerOptions) {
@@ -66,6 +63,7 @@ export class TaskManager implements AsyncDisposable {
       await this.open();
       return this.#use().backend;
     });
+    this.schedules = new Schedules(() => this.#use());
   }
 
   /**
@@ -91,6 +89,14 @@ export class TaskManager implements AsyncDisposable {
   /** Opens the backend and begins to work. The first `start` does it; call it to see errors early. */
   async open(): Promise<void> {
     await this.#use().open();
+  }
+
+  /**
+   * For health checks: opens the backend where nobody has, and asks its server, if any.
+   * @throws {TaskError} BACKEND when runs cannot be started and read now.
+   */
+  async check(): Promise<void> {
+    await this.#use().check();
   }
 
   /**

@@ -1,38 +1,15 @@
 import type { CancelledRequest, Progress, Run, RunError, RunKind } from '../task/run.js';
 import type { LogLine, RunEvent } from '../task/run-event.js';
 import type { RunStatus } from '../task/status.js';
+import type { TaskLimits } from '../task/task.js';
+import type { Checkpoint } from './checkpoint.js';
 import type { Clock } from './clock.js';
 import type { Logger } from './logger.js';
 import type { NewRun } from './new-run.js';
+import type { ScheduleStore } from './schedules.js';
+import type { Accepted, MaybePromise, StoredRun } from './stored-run.js';
 
-/** A value, or a promise of it: what answers at once costs no turn of the event loop. */
-export type MaybePromise<T> = T | Promise<T>;
-
-/**
- * A run as a backend knows it. A live view: its members may change between two looks. `snapshot()` fixes them.
- */
-export interface StoredRun {
-  readonly id: string;
-  readonly kind: RunKind;
-  readonly task: string | null;
-  readonly queue: string;
-  readonly status: RunStatus;
-  readonly input: unknown;
-  readonly priority: number;
-  readonly attempt: number;
-  /** How often the handler asked, with `RetryLaterError`, for a delay that used no attempt. */
-  readonly delays: number;
-  readonly tags: readonly string[];
-  readonly owner: string | null;
-  readonly idempotencyKey: string | null;
-  /** Where it stands in the backend's order of acceptance: an integer, larger than that of any run before it. */
-  readonly ordinal: number;
-  readonly createdAt: number;
-  readonly redrivenBy: string | null;
-  /** What the last failed attempt threw: the thing itself in the process where it was thrown. */
-  readonly cause: unknown;
-  snapshot(): Run;
-}
+export type { Accepted, MaybePromise, StoredRun } from './stored-run.js';
 
 /** The claim on a run that goes with one delivery. Whoever holds it reports what became of the run, once. */
 export interface Lease {
@@ -72,6 +49,12 @@ export interface Holder {
 export interface WorkOptions {
   /** How many more runs of this kind and task may be delivered now. Asked before each delivery. */
   readonly freeSlots: (kind: RunKind, task: string | null) => number;
+  /**
+   * What is to hold for all processes together where several share the runs of a task: no more of its handlers at work
+   * than `concurrency`, no more attempts begun than `rate` says. Undefined where there is no such limit, or it is not
+   * known. Backends of one process need not ask: there `freeSlots` is enough.
+   */
+  readonly limitsOf?: (task: string) => Pick<TaskLimits, 'concurrency' | 'rate'> | undefined;
   /** Takes a run that has just become `running`. Must not throw. */
   readonly take: (run: StoredRun, lease: Lease) => Holder;
 }
@@ -144,13 +127,6 @@ export interface StoredQueue {
   readonly queued: number;
 }
 
-/** The answer to `accept`. */
-export interface Accepted {
-  readonly run: StoredRun;
-  /** The run is an earlier one: of the same idempotency key, or the active one under `ifActive: 'return'`. */
-  readonly replayed: boolean;
-}
-
 /** The two moments of a run that can be waited for: it has ended; and its handler has settled too, so its id is free. */
 export type Moment = 'final' | 'free';
 
@@ -162,13 +138,28 @@ export type Watcher = (run: Run) => void;
  * ids and their claims, idempotency, records, lists and retention; it never sees the manager, which owns slots,
  * attempts, signals, limits and grace. Everything it does to a run follows the table of transitions.
  */
-export interface Backend {
+export interface Backend extends ScheduleStore {
   readonly name: string;
   /** Whether waiting and interrupted runs outlive the process. */
   readonly durable: boolean;
+  /**
+   * Whether several processes may use what it keeps at the same time. Then a run may be handled in another process than the
+   * one that has accepted it, and files of imports are in a folder that all of them see. False unless given.
+   */
+  readonly shared?: boolean;
+  /** What tells the place where its runs live from all others; null where they go with the process. Known once it is open. */
+  readonly storeId: string | null;
 
   /** May be called again after it has failed. @throws {TaskError} BACKEND when what it keeps runs in cannot be used. */
   open(environment: BackendEnvironment): MaybePromise<void>;
+
+  /**
+   * Asks, once it is open, whether runs can be accepted and read now. Left out where nothing can come between. It answers
+   * within two seconds, whatever the server does.
+   *
+   * @throws {TaskError} BACKEND when they cannot.
+   */
+  check?(): MaybePromise<void>;
 
   /**
    * Accepts a run: what that promises is the backend's to say. An ended run's record under the same id is replaced;
@@ -178,7 +169,8 @@ export interface Backend {
    * run and come again; but QUEUE_FULL comes first where this would make no room, so that nothing is cancelled in vain.
    *
    * @throws {TaskError} RUN_CONFLICT when the id is active (`details.abandoned` where only a handler keeps it);
-   * KEY_REUSED when the key stands for something else; QUEUE_FULL when too many runs wait; BACKEND when it cannot.
+   * KEY_REUSED when the key stands for something else; QUEUE_FULL when too many runs wait; BACKEND when it cannot, and
+   * as `unconfirmedStart` says where the run may still be delivered, because nobody knows whether it is kept.
    */
   accept(run: NewRun, ifActive: 'error' | 'return' | 'replace'): MaybePromise<Accepted>;
 
@@ -193,6 +185,8 @@ export interface Backend {
   /** @throws {RangeError} when the cursor is none of this backend's. */
   list(filter: RunFilter): MaybePromise<StoredPage>;
   counts(): MaybePromise<readonly TaskCounts[]>;
+  /** Every run of this kind whose record is kept, perhaps without input and result: for whoever keeps files for them. */
+  runsOf(kind: RunKind): MaybePromise<readonly StoredRun[]>;
 
   /**
    * Ends a waiting run, asks the holder of a running one, leaves an ended one alone; gives the run as it is then.
@@ -206,7 +200,7 @@ export interface Backend {
   /** At least those that are paused or that a kept run names. */
   queues(): MaybePromise<readonly StoredQueue[]>;
 
-  /** Begins to deliver. Called once. */
+  /** Begins to deliver. Called once, or never: by a manager that only accepts, reads and cancels. */
   work(options: WorkOptions): Worker;
 
   /**
@@ -220,6 +214,13 @@ export interface Backend {
   release(lease: Lease): MaybePromise<void>;
   /** Records how far an attempt has come. Dropped where the lease is no longer valid. */
   progress(lease: Lease, progress: Progress): void;
+  /**
+   * Keeps how far an attempt has come, and counts its crashes anew. The answer comes when that is kept: it will be there
+   * whatever becomes of this process.
+   *
+   * @returns false where the lease is no longer valid and nothing was kept.
+   */
+  checkpoint(lease: Lease, checkpoint: Checkpoint): MaybePromise<boolean>;
   /** Passes a line of a handler's log on as an event. Dropped where the lease is no longer valid. */
   log(lease: Lease, line: LogLine): void;
 

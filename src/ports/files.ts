@@ -46,8 +46,20 @@ export interface AppendableFile {
    * @throws {TaskError} BACKEND when they could not be written; part of them may have been.
    */
   write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Resolves when all that was written is on the disk; does nothing where files do not outlive the process.
+   *
+   * @throws {TaskError} BACKEND when the disk refuses.
+   */
+  sync(): Promise<void>;
   /** Waits for the writes under way and gives the handle back. May be called again. */
   close(): Promise<void>;
+}
+
+/** How a file that is there is gone on with. */
+export interface AppendOptions {
+  /** How much of it stays, in bytes: what stands behind is cut off. All of it unless given. */
+  readonly keepBytes?: number;
 }
 
 /** Which part of a file to read. */
@@ -58,11 +70,30 @@ export interface FileRange {
   readonly length?: number;
 }
 
+/** What files belong to that outlive the process which has stored them. */
+export interface FileOwner {
+  /** Of the backend that keeps the runs: 1 to 64 of a-z, 0-9 and -, and not first a -. */
+  readonly storeId: string;
+  /** Whether processes elsewhere store and read its files, too: they must all see the same ones. */
+  readonly shared: boolean;
+}
+
 /**
  * Where spooled bodies and the files of runs live. Every name is made by the store, so that nothing a caller sends
  * ever becomes part of a path. Every method but `remove`, `sweep` and `close` rejects with `BACKEND` once the store is closed.
  */
 export interface FileStore {
+  /**
+   * Says, before anything else, that the files outlive this process, as the runs of a durable backend do: they are in a
+   * folder that has the name of its store, and those that are there and not in use go. A stored file is on the disk then.
+   * Not called, they go with the process.
+   *
+   * Where they are shared, another process may be storing what no run names yet: only what is a day old goes.
+   *
+   * @throws {RangeError} when `storeId` is malformed. @throws {TaskError} BACKEND when the folder could not be read, or is
+   * not the one that the others use; its message says what to set.
+   */
+  belongTo(owner: FileOwner, inUse: ReadonlySet<string>): Promise<void>;
   /**
    * Stores everything the source gives. A source that fails, is too long, or cannot be written leaves no file behind.
    * The source is not destroyed (but by `signal`): a server may still want to answer on its connection.
@@ -75,10 +106,10 @@ export interface FileStore {
   /**
    * Opens a file for appending: a new one, or one that this store has made.
    *
-   * @throws {RangeError} when `name` is none that a store makes.
-   * @throws {TaskError} BACKEND when the file could not be opened.
+   * @throws {RangeError} when `name` is none that a store makes, or `keepBytes` malformed.
+   * @throws {TaskError} BACKEND when the file could not be opened, or is shorter than `keepBytes`.
    */
-  append(name?: string): Promise<AppendableFile>;
+  append(name?: string, options?: AppendOptions): Promise<AppendableFile>;
   /**
    * Opens a file for reading. The handle is given back when the stream ends, fails or is destroyed: a stream that is
    * not read must be destroyed. The chunks are Buffers of at most 64 KiB.

@@ -1,4 +1,5 @@
 import type { RunKind } from '../task/run.js';
+import type { Checkpoint } from './checkpoint.js';
 
 /** What a start under an idempotency key claims. */
 export interface IdempotencyClaim {
@@ -30,4 +31,5 @@ export interface NewRun {
   readonly owner: string | null;
   readonly idempotency: IdempotencyClaim | null;
   readonly redriveOf: string | null;
+  readonly checkpoint: Checkpoint | null;
 }

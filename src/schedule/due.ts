@@ -1,8 +1,9 @@
 import { checkInteger } from '../task/checks.js';
+import type { CatchUp, Plan } from '../task/schedule.js';
 import { CronTimes } from './cron-times.js';
 import type { DueTimes, Span } from './due-times.js';
 import { IntervalTimes } from './interval-times.js';
-import { LAST_INSTANT, type Plan } from './plan.js';
+import { LAST_INSTANT } from './plan.js';
 import { remember } from './remember.js';
 import { WallCron } from './wall-cron.js';
 import { zoneOf } from './zone.js';
@@ -11,9 +12,6 @@ import { zoneOf } from './zone.js';
 export const MAX_PREVIEW = 100;
 /** The most missed due times that `catchUp: 'all'` makes up for. */
 export const MAX_CATCH_UP = 100;
-
-/** Which of the due times that were missed are made up for: none, the last one, or the last 100. */
-export type CatchUp = 'none' | 'last' | 'all';
 
 const CATCH_UP: Readonly<Record<CatchUp, number>> = { none: 0, last: 1, all: MAX_CATCH_UP };
 

@@ -1,2 +1,3 @@
+export type { CronPlan, IntervalPlan, Plan } from '../task/schedule.js';
 export { nextDue, preview } from './due.js';
-export { type CronPlan, type IntervalPlan, parsePlan, type Plan } from './plan.js';
+export { parsePlan } from './plan.js';

@@ -1,5 +1,6 @@
 import { checkInteger, checkOptions, show } from '../task/checks.js';
 import { MAX_DURATION_MS } from '../task/errors.js';
+import type { CronPlan, IntervalPlan, Plan } from '../task/schedule.js';
 import { checkCron } from './cron-syntax.js';
 import { WallCron } from './wall-cron.js';
 import { zoneOf } from './zone.js';
@@ -8,27 +9,6 @@ import { zoneOf } from './zone.js';
 export const MIN_EVERY_MS = 1_000;
 /** No due time is later than this instant, the end of the year 9999. */
 export const LAST_INSTANT = Date.UTC(10_000, 0) - 1;
-
-/** Due at times of the calendar. `cron` has five fields; see `CronTimes` for what happens when clocks are changed. */
-export interface CronPlan {
-  readonly cron: string;
-  /** An IANA name; `UTC` unless given. */
-  readonly timeZone: string;
-}
-
-/** Due at `anchorAt` and every `everyMs` before and after it, whatever the clocks of any place show. */
-export interface IntervalPlan {
-  /** In milliseconds, an integer from 1,000 to ten years. */
-  readonly everyMs: number;
-  /**
-   * In epoch milliseconds. Unless given it is 0: an hour is then a full hour of UTC, and a schedule that is put again
-   * whenever its application starts is due at the same times as before.
-   */
-  readonly anchorAt: number;
-}
-
-/** When a schedule is due. A plain value that survives JSON. */
-export type Plan = CronPlan | IntervalPlan;
 
 /** Any day will do that is the first of a leap year: what does not come in that year comes in none. */
 const START_OF_A_LEAP_YEAR = Date.UTC(2000, 0) - 1;

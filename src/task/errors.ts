@@ -129,6 +129,25 @@ export class RetryLaterError extends TaskError {
   }
 }
 
+/**
+ * A start whose run may or may not have been accepted, like a request that is not answered. Code `BACKEND`; `details`
+ * are the `runId` and `accepted: 'unknown'`.
+ */
+export function unconfirmedStart(runId: string, cause: unknown): TaskError {
+  return new TaskError(
+    'BACKEND',
+    `Run ${runId} is written, but not confirmed by the disk: it may begin later, or be lost. Look for it by its id, or start it again with the same idempotency key`,
+    { cause, details: { runId, accepted: 'unknown' } },
+  );
+}
+
+/** The id of the run that may have been accepted although its start has thrown this; undefined where it was not. */
+export function unconfirmedRunOf(error: unknown): string | undefined {
+  if (!isTaskError(error) || error.details['accepted'] !== 'unknown') return undefined;
+  const { runId } = error.details;
+  return typeof runId === 'string' ? runId : undefined;
+}
+
 /** Ten years: the longest duration that any option takes, in milliseconds. */
 export const MAX_DURATION_MS = 315_576_000_000;
 

@@ -140,7 +140,7 @@ function memberOf(value: unknown, name: string): unknown {
 
 /** Errors that another attempt cannot mend. Where it is the handler's own input that was refused, the attempt says so. */
 function isHopeless(code: ErrorCode | undefined): boolean {
-  return code === 'NON_RETRYABLE' || code === 'INPUT_INVALID';
+  return code === 'NON_RETRYABLE' || code === 'INPUT_INVALID' || code === 'CRASHED';
 }
 
 function accepts(policy: ResolvedRetryPolicy, error: unknown, attempt: number): boolean {

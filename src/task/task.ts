@@ -6,7 +6,10 @@ import type { StandardSchema } from './standard-schema.js';
 import type { TaskContext } from './task-context.js';
 import { withoutLostRejections } from './zod-schema.js';
 
-/** At most `count` attempts begin within any `perMs` milliseconds; the others wait. */
+/**
+ * At most `count` attempts begin within any `perMs` milliseconds in one process; the others wait. In a fleet, moreover, at
+ * most `count` in each window of `perMs` in all processes together; a window begins with the first attempt after the last.
+ */
 export interface RateLimit {
   /** 1 to 100,000. */
   readonly count: number;
@@ -16,7 +19,10 @@ export interface RateLimit {
 
 /** What bounds each attempt of a task, and all of them together. */
 export interface TaskLimits {
-  /** How many handlers of this task are at work at once in this process. No limit but the manager's unless given. */
+  /**
+   * How many handlers of this task are at work at once: in this process, and in a fleet in all processes together (but
+   * items of imports count in their process only). No limit but the manager's unless given.
+   */
   readonly concurrency?: number;
   readonly rate?: RateLimit;
   /** After so long from its start the attempt's signal aborts with a `TimeLimitError`; what the handler does then decides. */

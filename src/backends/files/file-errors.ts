@@ -13,6 +13,7 @@ const WHY: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
   EIO: 'the disk reported an error',
+  ECUT: 'the file is shorter than it was left',
 };
 
 /** The code of an operating system's error, for example `'ENOENT'`; `''` for any other error. */

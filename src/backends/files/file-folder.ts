@@ -1,52 +1,69 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { AppendableFile, ByteStream, FileRange, FileStore, PutOptions, StoredFile } from '../../ports/files.js';
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import type {
+  AppendableFile,
+  AppendOptions,
+  ByteStream,
+  FileOwner,
+  FileRange,
+  FileStore,
+  PutOptions,
+  StoredFile,
+} from '../../ports/files.js';
 import { checkInteger, checkLimit, checkOptions, show } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import { filing } from './file-errors.js';
+import { FILE_NAME } from './file-name.js';
 import { copy, HandleWriter } from './handle-writer.js';
-import { processFolderName, removeDeadFolders } from './process-folder.js';
+import { OwnFolder } from './own-folder.js';
 
 /** What {@link fileFolder} takes. */
 export interface FileFolderOptions {
   /** Where the files go. Made with its parents when the first file comes, open to this user only. */
   readonly folder: string;
+  /**
+   * False: nobody has named this folder, so no other process can be expected to see it, and it serves no runs that are
+   * shared with processes elsewhere. Default true.
+   */
+  readonly mayBeShared?: boolean;
 }
 
 /** Unlike the flag `'a'` this makes no file where there is none. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND;
-const NAME = /^[0-9a-f]{32}$/;
 
 /**
- * Files in a folder of the file system, for this process only: they are in a folder of their own inside `folder`,
- * which `close` removes. What earlier processes left there (killed, say) is removed by `sweep`, or when the first file comes.
+ * Files in a folder of the file system, for this process only. They are in a folder of their own inside `folder`, which
+ * `close` removes, unless they were said to belong to a store that outlives the process. What earlier processes left there
+ * (killed, say) is removed by `sweep`, or when the first file comes.
  *
  * @throws {TypeError} when `folder` is missing or another option is given.
  */
 export function fileFolder(options: FileFolderOptions): FileStore {
-  checkOptions('fileFolder', options, ['folder']);
+  checkOptions('fileFolder', options, ['folder', 'mayBeShared']);
   if (typeof options.folder !== 'string' || options.folder === '') {
     throw new TypeError(`folder must be a path; got ${show(options.folder)}`);
   }
-  return new FileFolder(options.folder);
+  const { mayBeShared = true } = options;
+  if (typeof mayBeShared !== 'boolean')
+    throw new TypeError(`mayBeShared must be true or false; got ${show(mayBeShared)}`);
+  return new FileFolder(options.folder, mayBeShared);
 }
 
 class FileFolder implements FileStore {
-  readonly #parent: string;
-  readonly #own: string;
+  readonly #own: OwnFolder;
   readonly #readers = new Set<ByteStream>();
   readonly #writers = new Set<HandleWriter>();
   readonly #sources = new Set<ByteStream>();
   readonly #opening = new Set<Promise<FileHandle>>();
-  #swept: Promise<void> | undefined;
-  #made = false;
   #closing: Promise<void> | undefined;
 
-  constructor(folder: string) {
-    this.#parent = folder;
-    this.#own = join(folder, processFolderName());
+  constructor(folder: string, mayBeShared: boolean) {
+    this.#own = new OwnFolder(folder, mayBeShared);
+  }
+
+  belongTo(owner: FileOwner, inUse: ReadonlySet<string>): Promise<void> {
+    return this.#own.belongTo(owner, inUse);
   }
 
   async put(source: ByteStream, options: PutOptions): Promise<StoredFile> {
@@ -69,10 +86,12 @@ class FileFolder implements FileStore {
     }
   }
 
-  async append(name?: string): Promise<AppendableFile> {
+  async append(name?: string, { keepBytes }: AppendOptions = {}): Promise<AppendableFile> {
     if (name === undefined) return this.#create('The file could not be made');
     const path = this.#path(name);
-    return this.#writer(name, await this.#handle('The file could not be opened', () => open(path, APPEND)));
+    if (keepBytes !== undefined) checkInteger('keepBytes', keepBytes, { min: 0 });
+    const handle = await this.#handle('The file could not be opened', () => openToAppend(path, keepBytes));
+    return this.#writer(name, handle);
   }
 
   async open(name: string, { offset = 0, length }: FileRange = {}): Promise<ByteStream> {
@@ -94,7 +113,7 @@ class FileFolder implements FileStore {
   }
 
   sweep(): Promise<void> {
-    return (this.#swept ??= removeDeadFolders(this.#parent).catch(ignore));
+    return this.#own.sweep();
   }
 
   close(): Promise<void> {
@@ -106,28 +125,35 @@ class FileFolder implements FileStore {
     const writers = [...this.#writers].map((writer) => writer.close());
     const readers = [...this.#readers].map((reader) => destroyed(reader));
     await Promise.allSettled([...writers, ...readers, ...this.#opening]);
-    if (!this.#made) return;
-    await filing('The folder for files could not be removed', rm(this.#own, { recursive: true, force: true }));
+    await this.#own.close();
   }
 
   #path(name: string): string {
-    if (!NAME.test(name))
+    if (!FILE_NAME.test(name))
       throw new RangeError(`a file's name is 32 hexadecimal digits, made by the store; got ${show(name)}`);
-    return join(this.#own, name);
+    return this.#own.pathOf(name);
   }
 
   async #create(what: string): Promise<HandleWriter> {
     const name = randomBytes(16).toString('hex');
     const path = this.#path(name);
     const handle = await this.#handle(what, async () => {
-      await this.#makeFolder();
+      await this.#own.make();
       return open(path, 'wx', 0o600);
     });
-    return this.#writer(name, handle);
+    const writer = this.#writer(name, handle);
+    try {
+      await filing(what, this.#own.sync());
+      return writer;
+    } catch (error) {
+      await this.#discard(writer);
+      throw error;
+    }
   }
 
   #writer(name: string, handle: FileHandle): HandleWriter {
-    const writer = new HandleWriter({ name, handle, onClosed: () => this.#writers.delete(writer) });
+    const { lasts } = this.#own;
+    const writer = new HandleWriter({ name, handle, lasts, onClosed: () => this.#writers.delete(writer) });
     this.#writers.add(writer);
     return writer;
   }
@@ -148,13 +174,6 @@ class FileFolder implements FileStore {
     throw closedError();
   }
 
-  /** At each new file, because something that tidies temporary folders may have taken an empty one away. */
-  async #makeFolder(): Promise<void> {
-    await mkdir(this.#own, { recursive: true, mode: 0o700 });
-    this.#made = true;
-    await this.sweep();
-  }
-
   #isClosed(): boolean {
     return this.#closing !== undefined;
   }
@@ -163,14 +182,33 @@ class FileFolder implements FileStore {
     const writer = await this.#create('The file could not be stored');
     try {
       const bytes = await copy(source, writer, options);
+      await writer.sync();
       await writer.close();
       return { name: writer.name, bytes };
     } catch (error) {
-      // What went wrong first is what is told.
-      await writer.close().catch(ignore);
-      await this.remove(writer.name).catch(ignore);
+      await this.#discard(writer);
       throw error;
     }
+  }
+
+  /** What went wrong first is what is told. */
+  async #discard(writer: HandleWriter): Promise<void> {
+    await writer.close().catch(ignore);
+    await this.remove(writer.name).catch(ignore);
+  }
+}
+
+/** @throws {Error} when the file is not as long as it was: an operating system's error, as far as its code goes. */
+async function openToAppend(path: string, keepBytes: number | undefined): Promise<FileHandle> {
+  const handle = await open(path, APPEND);
+  if (keepBytes === undefined) return handle;
+  try {
+    if ((await handle.stat()).size < keepBytes) throw Object.assign(new Error('the file was cut'), { code: 'ECUT' });
+    await handle.truncate(keepBytes);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 

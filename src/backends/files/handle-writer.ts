@@ -9,6 +9,8 @@ export interface HandleWriterOptions {
   readonly name: string;
   /** Given back by `close`. */
   readonly handle: FileHandle;
+  /** Whether `sync` brings what was written to the disk. */
+  readonly lasts: boolean;
   /** Called once, when the handle has been given back. */
   readonly onClosed: () => void;
 }
@@ -17,27 +19,38 @@ export interface HandleWriterOptions {
 export class HandleWriter implements AppendableFile {
   readonly name: string;
   readonly #handle: FileHandle;
+  readonly #lasts: boolean;
   readonly #onClosed: () => void;
   /** The last write under way; never rejects. */
   #last: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor({ name, handle, onClosed }: HandleWriterOptions) {
+  constructor({ name, handle, lasts, onClosed }: HandleWriterOptions) {
     this.name = name;
     this.#handle = handle;
+    this.#lasts = lasts;
     this.#onClosed = onClosed;
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#closing !== undefined) return Promise.reject(new TaskError('BACKEND', 'The file has been closed'));
     // `write` of a handle may write less than it was given; `writeFile` goes on from where the last one ended.
-    const writing = this.#last.then(() => filing('The file could not be written', this.#handle.writeFile(bytes)));
-    this.#last = writing.catch(() => undefined);
-    return writing;
+    return this.#then('The file could not be written', () => this.#handle.writeFile(bytes));
+  }
+
+  sync(): Promise<void> {
+    if (!this.#lasts) return Promise.resolve();
+    return this.#then('The file could not be written', () => this.#handle.datasync());
   }
 
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
+  }
+
+  #then(what: string, act: () => Promise<void>): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new TaskError('BACKEND', 'The file has been closed'));
+    const done = this.#last.then(() => filing(what, act()));
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 
   async #close(): Promise<void> {

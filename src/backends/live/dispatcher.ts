@@ -1,5 +1,6 @@
-import type { Worker, WorkOptions } from '../../ports/backend.js';
+import type { Outcome, Worker, WorkOptions } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
+import { describeError } from '../../task/run-error.js';
 import { nextTurn } from '../../timing/next-turn.js';
 import { TurnShare } from '../../timing/turn-share.js';
 import type { Journal } from './journal.js';
@@ -13,8 +14,8 @@ export interface DispatcherParts {
   readonly clock: Clock;
   readonly life: RunLife;
   readonly journal: Journal;
-  /** Whoever took a run threw: the run is to end, and delivery goes on. */
-  readonly onBroken: (lease: MemoryLease, error: unknown) => void;
+  /** Whoever took a run threw: the run is to end so, and delivery goes on. */
+  readonly onBroken: (lease: MemoryLease, outcome: Outcome) => void;
 }
 
 /**
@@ -25,7 +26,7 @@ export class Dispatcher implements Worker {
   readonly waiting = new WaitingRuns();
   readonly #life: RunLife;
   readonly #journal: Journal;
-  readonly #onBroken: (lease: MemoryLease, error: unknown) => void;
+  readonly #onBroken: (lease: MemoryLease, outcome: Outcome) => void;
   readonly #share: TurnShare;
   #options: WorkOptions | undefined;
   #awake = false;
@@ -98,7 +99,7 @@ export class Dispatcher implements Worker {
     try {
       lease.holder = options.take(record, lease);
     } catch (error) {
-      this.#onBroken(lease, error);
+      this.#onBroken(lease, brokenBy(record, error));
       return;
     }
     // A handler that was at work when the process was killed must be known to have been.
@@ -109,9 +110,14 @@ export class Dispatcher implements Worker {
     try {
       lease.holder?.begin();
     } catch (error) {
-      this.#onBroken(lease, error);
+      this.#onBroken(lease, brokenBy(lease.run, error));
     }
   };
+}
+
+/** How a run ends whose holder threw, although holders must not. */
+function brokenBy({ attempt }: RunRecord, cause: unknown): Outcome {
+  return { type: 'failed', error: describeError(cause, attempt), cause };
 }
 
 const settled = Promise.resolve();

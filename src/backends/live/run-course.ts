@@ -1,4 +1,5 @@
 import type { BackendEnvironment, Outcome } from '../../ports/backend.js';
+import type { Checkpoint } from '../../ports/checkpoint.js';
 import { checkDuration } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import { MAX_FAILURES, type CancelledRequest, type Progress, type RunError } from '../../task/run.js';
@@ -31,6 +32,8 @@ export interface CourseParts {
 interface Waiting {
   readonly delayMs: number;
   readonly expiresInMs: number | null;
+  /** Whether the journal has it as it is. Default false. */
+  readonly kept?: boolean;
 }
 
 /** Takes runs from status to status: due, expired, cancelled, settled, released, ended. */
@@ -55,15 +58,15 @@ export class RunCourse {
     this.#shelve = shelve;
     this.#waits = new RunWaits(environment.clock, {
       onDue: (record) => this.#due(record),
-      onExpired: (record) => this.#expire(record),
+      onExpired: (record) => this.expire(record),
     });
   }
 
   /** A run was accepted, or found again in a waiting status. */
-  begin(record: RunRecord, { delayMs, expiresInMs }: Waiting): void {
+  begin(record: RunRecord, { delayMs, expiresInMs, kept = false }: Waiting): void {
     if (record.status !== 'queued') this.#waits.wait(record, delayMs);
     if (expiresInMs !== null) this.#waits.limit(record, expiresInMs);
-    this.#life.born(record);
+    this.#life.born(record, kept);
     if (this.#life.live === 1) this.#keepAlive.hold();
     if (record.status === 'queued') this.#dispatcher.enqueue(record);
   }
@@ -71,6 +74,13 @@ export class RunCourse {
   /** Ends a waiting run that will not be tried (again). */
   failWaiting(record: RunRecord, cause: TaskError): void {
     this.#fail(record, describeError(cause, record.attempt), cause);
+  }
+
+  /** The time that a run may wait is over; one that is at work fails when it would wait again. */
+  expire(record: RunRecord): void {
+    record.seldom.expired = true;
+    if (isWaiting(record.status))
+      this.failWaiting(record, new TaskError('QUEUE_EXPIRED', 'The run was not started in time (expiresInMs)'));
   }
 
   /** A run that has just begun could not be kept: it is to be as if it had never been. */
@@ -90,7 +100,7 @@ export class RunCourse {
     if (isFinal(record.status) || record.status === 'cancelling') return;
     const rare = record.seldom;
     rare.cancel = request;
-    rare.cancelRequestedAt = this.#environment.clock.now();
+    rare.cancelRequestedAt ??= this.#environment.clock.now();
     if (record.status !== 'running') {
       this.#end(record, 'cancelled');
       return;
@@ -131,14 +141,21 @@ export class RunCourse {
   }
 
   progress(lease: MemoryLease, progress: Progress): void {
-    if (!isCurrent(lease)) return;
+    if (!lease.isCurrent) return;
     lease.run.progress = progress;
     lease.run.updatedAt = this.#environment.clock.now();
     this.#life.note(lease.run, () => ({ type: 'run:progress', progress }));
   }
 
+  /** @returns false where it is no longer wanted. */
+  checkpoint(lease: MemoryLease, checkpoint: Checkpoint): boolean {
+    if (!lease.isCurrent) return false;
+    lease.run.seldom.checkpoint = checkpoint;
+    return true;
+  }
+
   log(lease: MemoryLease, line: LogLine): void {
-    if (isCurrent(lease)) this.#life.note(lease.run, () => ({ type: 'run:log', ...line }));
+    if (lease.isCurrent) this.#life.note(lease.run, () => ({ type: 'run:log', ...line }));
   }
 
   close(): void {
@@ -158,7 +175,8 @@ export class RunCourse {
   }
 
   #retry(record: RunRecord, { error, cause, delayMs, usesAttempt }: Outcome & { type: 'retry' }): void {
-    const rare = this.#remember(record, error, cause);
+    const rare = record.seldom;
+    rare.remember(error, cause);
     if (usesAttempt) this.#count(rare, error);
     else {
       rare.repeat = true;
@@ -168,7 +186,7 @@ export class RunCourse {
     const dueAt = rare.dueAt ?? record.updatedAt;
     this.#life.move(record, 'retrying', () => ({ type: 'run:retrying', error, dueAt, abandoned: rare.abandoned }));
     // It waits longer than it may, although it was at work when its time ran out.
-    if (rare.expired) this.#expire(record);
+    if (rare.expired) this.expire(record);
   }
 
   /** No attempt is used: the next process makes it again. */
@@ -180,15 +198,9 @@ export class RunCourse {
   }
 
   #fail(record: RunRecord, error: RunError, cause: unknown): void {
-    this.#count(this.#remember(record, error, cause), error);
+    record.seldom.remember(error, cause);
+    this.#count(record.seldom, error);
     this.#end(record, 'failed');
-  }
-
-  #remember(record: RunRecord, error: RunError, cause: unknown): RareState {
-    const rare = record.seldom;
-    rare.error = error;
-    rare.cause = cause;
-    return rare;
   }
 
   /** A delay that the handler asked for is no failure; every attempt that was used up is. */
@@ -209,17 +221,12 @@ export class RunCourse {
     this.#dispatcher.enqueue(record);
   }
 
-  #expire(record: RunRecord): void {
-    record.seldom.expired = true;
-    if (isWaiting(record.status))
-      this.failWaiting(record, new TaskError('QUEUE_EXPIRED', 'The run was not started in time (expiresInMs)'));
-  }
-
   /** The one place where a run gets its final status. */
   #end(record: RunRecord, status: 'completed' | 'failed' | 'cancelled'): void {
     if (record.status === 'queued' && record.next !== null) this.#dispatcher.waiting.remove(record);
     this.#waits.stop(record);
     if (record.rare !== null && record.lease !== null) record.rare.abandoned = true;
+    if (status === 'cancelled') record.takeSoFar();
     this.#life.move(record, status, lastChange);
     // A failed run can be redriven and needs its input for that; no other run does.
     if (status !== 'failed') {
@@ -248,9 +255,4 @@ function refuseImpossible(record: RunRecord, outcome: Outcome): void {
   if (outcome.type === 'retry') checkDuration('delayMs', outcome.delayMs);
   if (outcome.type === 'cancelled' && record.status !== 'cancelling')
     throw new Error(`run ${record.id} is ${record.status}: nobody cancelled it`);
-}
-
-/** Whether what a handler tells still concerns anybody. */
-function isCurrent(lease: MemoryLease): boolean {
-  return lease.run.lease === lease && !lease.held && !isFinal(lease.run.status);
 }

@@ -27,12 +27,12 @@ export class RunLife {
     this.#journal = journal;
   }
 
-  /** Counts a record that was just made, and tells of it. */
-  born(record: RunRecord): void {
+  /** Counts a record that was just made, and tells of it; with `kept`, the journal has it as it is. */
+  born(record: RunRecord, kept = false): void {
     record.lane.counts[record.status] += 1;
     this.waiting += 1;
     this.live += 1;
-    this.#journal.changed(record);
+    if (!kept) this.#journal.changed(record);
     if (!this.#heard(record)) return;
     const dueAt = record.rare?.dueAt ?? record.createdAt;
     this.#tell(record, record.status === 'scheduled' ? { type: 'run:scheduled', dueAt } : { type: 'run:queued' });

@@ -1,4 +1,5 @@
 import type { Holder, Lease, StoredRun, Watcher } from '../../ports/backend.js';
+import type { Checkpoint } from '../../ports/checkpoint.js';
 import type { NewRun } from '../../ports/new-run.js';
 import type { QueuedTimer } from '../../timing/timer-queue.js';
 import type { CancelledRequest, Progress, Run, RunError, RunFailure, RunKind } from '../../task/run.js';
@@ -17,6 +18,11 @@ export class MemoryLease implements Lease {
   constructor(run: RunRecord) {
     this.run = run;
   }
+
+  /** Whether what its handler tells still concerns anybody. */
+  get isCurrent(): boolean {
+    return this.run.lease === this && !this.held && !isFinal(this.run.status);
+  }
 }
 
 /** What most runs never need: kept apart, so that a finished run stays small. */
@@ -26,6 +32,7 @@ export class RareState {
   idempotencyKey: string | null = null;
   redriveOf: string | null = null;
   redrivenBy: string | null = null;
+  checkpoint: Checkpoint | null = null;
   dueAt: number | null = null;
   /** When the time it may wait for its first attempt is over. */
   expiresAt: number | null = null;
@@ -46,6 +53,12 @@ export class RareState {
   failures: readonly RunFailure[] = NO_FAILURES;
   listeners: Set<(event: RunEvent) => void> | undefined;
   freeWatchers: Set<Watcher> | undefined;
+
+  /** What the last attempt failed with. */
+  remember(error: RunError, cause: unknown): void {
+    this.error = error;
+    this.cause = cause;
+  }
 }
 
 /**
@@ -102,6 +115,7 @@ export class RunRecord extends ListNode implements StoredRun {
     if (run.owner !== null) this.seldom.owner = run.owner;
     if (run.idempotency !== null) this.seldom.idempotencyKey = run.idempotency.key;
     if (run.redriveOf !== null) this.seldom.redriveOf = run.redriveOf;
+    if (run.checkpoint !== null) this.seldom.checkpoint = run.checkpoint;
   }
 
   get seldom(): RareState {
@@ -160,6 +174,10 @@ export class RunRecord extends ListNode implements StoredRun {
     return this.rare?.redrivenBy ?? null;
   }
 
+  get checkpoint(): Checkpoint | null {
+    return this.rare?.checkpoint ?? null;
+  }
+
   get cause(): unknown {
     return this.rare?.cause;
   }
@@ -167,6 +185,11 @@ export class RunRecord extends ListNode implements StoredRun {
   /** Its id cannot be started again: the run has not ended, or a handler of it is still at work. */
   get active(): boolean {
     return !isFinal(this.status) || this.lease !== null;
+  }
+
+  /** It is cancelled without its handler: what its last checkpoint says is its result. */
+  takeSoFar(): void {
+    if (this.result === undefined) this.result = this.rare?.checkpoint?.soFar;
   }
 
   snapshot(): Run {

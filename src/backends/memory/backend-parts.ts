@@ -1,5 +1,4 @@
-import type { BackendEnvironment, Outcome } from '../../ports/backend.js';
-import { describeError } from '../../task/run-error.js';
+import type { BackendEnvironment } from '../../ports/backend.js';
 import { weightOf } from '../../task/weight.js';
 import { Dispatcher } from '../live/dispatcher.js';
 import { noJournal } from '../live/journal.js';
@@ -27,7 +26,7 @@ export class BackendParts {
       clock,
       life: this.life,
       journal: noJournal,
-      onBroken: (lease, error) => void this.course.settle(lease, brokenBy(lease.run, error), false),
+      onBroken: (lease, outcome) => void this.course.settle(lease, outcome, false),
     });
     this.ended = new EndedRuns({ clock, retention, budget, onGone: (record) => this.#gone(record) });
     this.course = new RunCourse({
@@ -56,9 +55,4 @@ export class BackendParts {
     this.index.remove(record);
     this.environment.observer.forgotten(record);
   }
-}
-
-/** How a run ends whose holder threw, although holders must not. */
-function brokenBy({ attempt }: RunRecord, cause: unknown): Outcome {
-  return { type: 'failed', error: describeError(cause, attempt), cause };
 }

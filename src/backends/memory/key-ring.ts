@@ -1,7 +1,8 @@
 import type { Retention } from '../../ports/backend.js';
 import type { IdempotencyClaim } from '../../ports/new-run.js';
 import type { Clock, Timer } from '../../ports/clock.js';
-import { TaskError } from '../../task/errors.js';
+import { keyNameOf } from '../live/key-name.js';
+import { keyIsReused, keysAreFull } from '../live/refusals.js';
 import { ListNode, RunList } from '../live/run-list.js';
 import type { RunRecord } from '../live/run-record.js';
 
@@ -70,25 +71,19 @@ export class KeyRing {
    * key can be kept.
    */
   find(owner: string | null, claim: IdempotencyClaim): RunRecord | undefined {
-    const entry = this.#keys.get(nameOf(owner, claim.key));
+    const entry = this.#keys.get(keyNameOf(owner, claim.key));
     if (entry === undefined || this.#dropOver(entry)) {
       this.#refuseIfFull();
       return undefined;
     }
     if (entry.fingerprint === claim.fingerprint) return entry.record;
-    throw new TaskError(
-      'KEY_REUSED',
-      'This idempotency key was used before with another task, input or options; use a new key',
-      {
-        details: { runId: entry.record.id },
-      },
-    );
+    throw keyIsReused(entry.record);
   }
 
   /** Lets a key that {@link find} did not find stand for this run. */
   claim(owner: string | null, { key, fingerprint }: IdempotencyClaim, record: RunRecord): void {
     if (this.#keys.size >= this.#max && this.#ended.first) this.#drop(this.#ended.first.entry);
-    const name = nameOf(owner, key);
+    const name = keyNameOf(owner, key);
     const entry = new KeyEntry(name, { fingerprint, record, expiresAt: this.#clock.monotonic() + this.#keepMs });
     this.#keys.set(name, entry);
     this.#young.push(entry);
@@ -140,16 +135,12 @@ export class KeyRing {
 
   #entryOf(record: RunRecord): KeyEntry | undefined {
     const key = record.idempotencyKey;
-    const entry = key === null ? undefined : this.#keys.get(nameOf(record.owner, key));
+    const entry = key === null ? undefined : this.#keys.get(keyNameOf(record.owner, key));
     return entry?.record === record ? entry : undefined;
   }
 
   #refuseIfFull(): void {
-    if (this.#keys.size < this.#max || this.#ended.first !== undefined) return;
-    throw new TaskError(
-      'QUEUE_FULL',
-      `No more than ${this.#max} idempotency keys can be kept, and no run of theirs has ended; start without one, or try again later`,
-    );
+    if (this.#keys.size >= this.#max && this.#ended.first === undefined) throw keysAreFull(this.#max);
   }
 
   #drop(entry: KeyEntry): void {
@@ -188,9 +179,4 @@ export class KeyRing {
       this.#dropOver(oldest);
     }
   }
-}
-
-/** Owners are names and hold no space, so no owner's key can be another's. */
-function nameOf(owner: string | null, key: string): string {
-  return `${owner ?? ''} ${key}`;
 }

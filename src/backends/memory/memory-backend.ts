@@ -12,15 +12,19 @@ import type {
   Worker,
   WorkOptions,
 } from '../../ports/backend.js';
+import type { Checkpoint } from '../../ports/checkpoint.js';
 import type { NewRun } from '../../ports/new-run.js';
+import type { StoredSchedule } from '../../ports/schedules.js';
 import { checkOptions } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
-import type { CancelledRequest, Progress } from '../../task/run.js';
+import type { CancelledRequest, Progress, RunKind } from '../../task/run.js';
 import type { LogLine, RunEvent } from '../../task/run-event.js';
-import { isFinal, isWaiting } from '../../task/status.js';
+import { isWaiting } from '../../task/status.js';
 import { weightOf } from '../../task/weight.js';
 import { BackendParts } from './backend-parts.js';
 import { MemoryBudget } from './memory-budget.js';
+import { KeptSchedules } from '../live/kept-schedules.js';
+import { idIsActive, isClosed, queueIsFull, refuseRedrive } from '../live/refusals.js';
 import { unwatchRun, watchRun } from '../live/run-life.js';
 import { type MemoryLease, RunRecord } from '../live/run-record.js';
 
@@ -49,7 +53,9 @@ export function memoryBackend(options: MemoryOptions = {}): Backend {
 class MemoryBackend implements Backend {
   readonly name = 'memory';
   readonly durable = false;
+  readonly storeId = null;
   readonly #budget: MemoryBudget;
+  readonly #schedules = new KeptSchedules();
   #parts: BackendParts | undefined;
   #ordinal = 0;
   #retired = false;
@@ -69,29 +75,44 @@ class MemoryBackend implements Backend {
 
   accept(run: NewRun, ifActive: 'error' | 'return' | 'replace'): Accepted {
     const { index, ended } = this.#open;
-    if (this.#retired) throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+    if (this.#retired) throw isClosed();
     const known = run.idempotency === null ? undefined : ended.findByKey(run.owner, run.idempotency);
     if (known !== undefined) return { run: known, replayed: true };
     const namesake = run.idIsNew ? undefined : index.get(run.id);
     if (namesake?.active) {
       if (ifActive === 'return') return { run: namesake, replayed: true };
       if (ifActive === 'replace') this.#refuseIfFull(run, namesake);
-      throw conflict(namesake);
+      throw idIsActive(namesake);
     }
     return { run: this.#add(run, namesake), replayed: false };
   }
 
   redrive(failed: RunRecord, run: NewRun): Accepted {
-    if (failed.status !== 'failed')
-      throw new TaskError('RUN_CONFLICT', `Only failed runs can be redriven; run ${failed.id} is ${failed.status}`);
-    if (failed.redrivenBy !== null) {
-      throw new TaskError('RUN_CONFLICT', `Run ${failed.id} was redriven before, as ${failed.redrivenBy}`, {
-        details: { redrivenBy: failed.redrivenBy },
-      });
-    }
+    refuseRedrive(failed, failed.redrivenBy);
     const accepted = this.accept(run, 'error');
     failed.seldom.redrivenBy = run.id;
     failed.version += 1;
+    return accepted;
+  }
+
+  schedules(): readonly StoredSchedule[] {
+    return this.#schedules.all;
+  }
+
+  saveSchedule(schedule: StoredSchedule, expectedVersion: number | null): boolean {
+    if (!this.#schedules.isAt(schedule.id, expectedVersion)) return false;
+    this.#schedules.put(schedule);
+    return true;
+  }
+
+  removeSchedule(id: string): boolean {
+    return this.#schedules.remove(id);
+  }
+
+  acceptDue(run: NewRun, schedule: StoredSchedule, expectedVersion: number): Accepted | undefined {
+    if (!this.#schedules.isAt(schedule.id, expectedVersion)) return undefined;
+    const accepted = this.accept(run, 'return');
+    this.#schedules.put(schedule);
     return accepted;
   }
 
@@ -119,9 +140,7 @@ class MemoryBackend implements Backend {
   #refuseIfFull({ input }: NewRun, active?: RunRecord): number {
     const { environment, life } = this.#open;
     const makesRoom = active !== undefined && isWaiting(active.status);
-    if (life.waiting >= environment.queueLimit && !makesRoom) {
-      throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
-    }
+    if (life.waiting >= environment.queueLimit && !makesRoom) throw queueIsFull(environment.queueLimit);
     const weight = weightOf(input);
     this.#budget.refuseIfFull(weight, active);
     return weight;
@@ -137,6 +156,10 @@ class MemoryBackend implements Backend {
 
   counts(): readonly TaskCounts[] {
     return Array.from(this.#open.dispatcher.waiting.lanes, ({ task, counts }) => ({ task, counts }));
+  }
+
+  runsOf(kind: RunKind): readonly RunRecord[] {
+    return [...this.#open.index.all()].filter((record) => record.kind === kind);
   }
 
   cancel(id: string, request: CancelledRequest, ordinal?: number): RunRecord | undefined {
@@ -175,6 +198,10 @@ class MemoryBackend implements Backend {
     this.#open.course.progress(lease, progress);
   }
 
+  checkpoint(lease: MemoryLease, checkpoint: Checkpoint): boolean {
+    return this.#open.course.checkpoint(lease, checkpoint);
+  }
+
   log(lease: MemoryLease, line: LogLine): void {
     this.#open.course.log(lease, line);
   }
@@ -205,14 +232,6 @@ class MemoryBackend implements Backend {
   close(): void {
     this.#parts?.close();
   }
-}
-
-function conflict(record: RunRecord): TaskError {
-  const abandoned = isFinal(record.status);
-  const why = abandoned ? 'has ended, but its handler is still at work' : `is ${record.status}`;
-  return new TaskError('RUN_CONFLICT', `Run ${record.id} ${why}; wait, use another id, or start with ifActive`, {
-    details: { runId: record.id, status: record.status, abandoned },
-  });
 }
 
 function aQuarterOfTheHeap(): number {

@@ -2,10 +2,9 @@ import { nodeCrypto } from '../../timing/node-crypto.js';
 import type { RunFilter, StoredPage } from '../../ports/backend.js';
 import type { Run } from '../../task/run.js';
 import { RecordLog } from './record-log.js';
+import { readOrdinal, SCAN_LIMIT, writeOrdinal } from '../live/paging.js';
+import { matches } from '../live/run-filter.js';
 import type { RunRecord } from '../live/run-record.js';
-
-/** How many records one page looks at: a filter that nothing matches must not block the event loop. */
-const SCAN_LIMIT = 5_000;
 
 /** All records: by id, and in the order of their acceptance. */
 export class RunIndex {
@@ -72,23 +71,10 @@ export class RunIndex {
     const last = this.#log.at(at);
     return at === 0 || last === undefined
       ? { items }
-      : { items, nextCursor: `${this.#epoch}-${last.ordinal.toString(36)}` };
+      : { items, nextCursor: `${this.#epoch}-${writeOrdinal(last.ordinal)}` };
   }
 
   #readCursor(cursor: string): number {
-    const digits = cursor.startsWith(`${this.#epoch}-`) ? cursor.slice(this.#epoch.length + 1) : '';
-    const ordinal = /^[0-9a-z]{1,10}$/.test(digits) ? parseInt(digits, 36) : NaN;
-    if (Number.isSafeInteger(ordinal)) return ordinal;
-    throw new RangeError('cursor must be the nextCursor of an earlier page');
+    return readOrdinal(cursor.startsWith(`${this.#epoch}-`) ? cursor.slice(this.#epoch.length + 1) : '');
   }
-}
-
-function matches(record: RunRecord, { status, task, tag, owner, deadLetters }: RunFilter): boolean {
-  return (
-    (status === undefined || status.includes(record.status)) &&
-    (task === undefined || record.task === task) &&
-    (tag === undefined || record.tags.includes(tag)) &&
-    (owner === undefined || record.owner === owner) &&
-    (!deadLetters || (record.status === 'failed' && record.redrivenBy === null))
-  );
 }

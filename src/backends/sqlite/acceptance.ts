@@ -1,8 +1,10 @@
 import type { Accepted } from '../../ports/backend.js';
 import type { NewRun } from '../../ports/new-run.js';
-import { TaskError } from '../../task/errors.js';
-import { isFinal, isWaiting } from '../../task/status.js';
-import { encodeValue } from '../../task/stored-value.js';
+import type { StoredSchedule } from '../../ports/schedules.js';
+import { unconfirmedStart } from '../../task/errors.js';
+import { isWaiting } from '../../task/status.js';
+import { idIsActive, isClosed, queueIsFull, refuseRedrive } from '../live/refusals.js';
+import { checkpointText, inputText } from '../live/stored-values.js';
 import type { SqliteParts } from './sqlite-parts.js';
 import { StoredRecord } from './stored-record.js';
 
@@ -29,10 +31,35 @@ export class Acceptance {
     this.#closed = true;
   }
 
-  async accept(run: NewRun, ifActive: IfActive): Promise<AcceptedRecord> {
-    const accepted = this.#accept(run, ifActive);
-    await this.#parts.journal.settled(accepted.run);
-    return accepted;
+  accept(run: NewRun, ifActive: IfActive): Promise<AcceptedRecord> {
+    try {
+      return this.#settled(this.#accept(run, ifActive));
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** @throws {TaskError} BACKEND where it is not kept: refused, or, where the disk does not answer, perhaps later. */
+  async #settled(accepted: AcceptedRecord): Promise<AcceptedRecord> {
+    const { run, replayed } = accepted;
+    try {
+      await this.#parts.journal.settled(run);
+      return accepted;
+    } catch (error) {
+      throw replayed || run.refused ? error : unconfirmedStart(run.id, error);
+    }
+  }
+
+  /** Accepts a run of a schedule, which moves on in the same transaction. */
+  acceptDue(run: NewRun, schedule: StoredSchedule, expectedVersion: number): Promise<Accepted | undefined> {
+    const { schedules } = this.#parts;
+    return schedules.inTurn(schedule.id, async () => {
+      if (!schedules.isAt(schedule.id, expectedVersion)) return undefined;
+      const accepted = this.#accept(run, 'return');
+      if (accepted.replayed) await schedules.keep(schedule);
+      else schedules.moveWith(accepted.run, schedule);
+      return this.#settled(accepted);
+    });
   }
 
   async redrive(failed: StoredRecord, run: NewRun): Promise<Accepted> {
@@ -45,11 +72,11 @@ export class Acceptance {
     this.#redriven.set(old.ordinal, run.id);
     this.#parts.journal.changed(old);
     try {
-      await this.#parts.journal.settled(fresh);
+      await this.#settled(accepted);
       failed.seldom.redrivenBy = run.id;
       return accepted;
     } catch (error) {
-      old.seldom.redrivenBy = null;
+      if (fresh.refused) old.seldom.redrivenBy = null;
       throw error;
     } finally {
       this.#redriven.delete(old.ordinal);
@@ -59,25 +86,20 @@ export class Acceptance {
   /** The record as it is now: another copy of it may have been redriven. */
   #redrivable(failed: StoredRecord): StoredRecord {
     const old = this.#parts.at(failed.ordinal) ?? failed;
-    if (old.status !== 'failed')
-      throw new TaskError('RUN_CONFLICT', `Only failed runs can be redriven; run ${old.id} is ${old.status}`);
-    const redrivenBy = old.redrivenBy ?? this.#redriven.get(old.ordinal);
-    if (redrivenBy === undefined) return old;
-    throw new TaskError('RUN_CONFLICT', `Run ${old.id} was redriven before, as ${redrivenBy}`, {
-      details: { redrivenBy },
-    });
+    refuseRedrive(old, old.redrivenBy ?? this.#redriven.get(old.ordinal) ?? null);
+    return old;
   }
 
   #accept(run: NewRun, ifActive: IfActive): AcceptedRecord {
-    const { keys, live, store } = this.#parts;
-    if (this.#closed) throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+    const { keys } = this.#parts;
+    if (this.#closed) throw isClosed();
     const known = run.idempotency === null ? undefined : keys.find(run.owner, run.idempotency);
     if (known !== undefined) return { run: known, replayed: true };
-    const namesake = run.idIsNew ? undefined : (live.get(run.id) ?? store.find(run.id));
+    const namesake = run.idIsNew ? undefined : this.#parts.find(run.id);
     if (namesake?.active) {
       if (ifActive === 'return') return { run: namesake, replayed: true };
       if (ifActive === 'replace' && !isWaiting(namesake.status)) this.#refuseIfFull();
-      throw conflict(namesake);
+      throw idIsActive(namesake);
     }
     return { run: this.#add(run, namesake), replayed: false };
   }
@@ -85,12 +107,13 @@ export class Acceptance {
   #add(run: NewRun, namesake: StoredRecord | undefined): StoredRecord {
     const parts = this.#parts;
     this.#refuseIfFull();
-    const inputText = textOf(run.input);
+    const text = inputText(run.input);
+    const checkpoint = run.checkpoint === null ? null : checkpointText(run.checkpoint);
     // Before anything is made that would have to be taken back.
     if (run.idempotency !== null) parts.keys.prune();
-    const record = new StoredRecord(run, parts.dispatcher.waiting.join(run), {
-      ...{ ordinal: (parts.ordinal += 1), now: parts.environment.clock.now(), inputText },
-    });
+    const made = { ordinal: (parts.ordinal += 1), now: parts.environment.clock.now(), inputText: text };
+    const record = new StoredRecord(run, parts.dispatcher.waiting.join(run), made);
+    record.checkpointText = checkpoint;
     if (namesake !== undefined) {
       record.replaces = namesake;
       // A reader of the old run's events must not take the new one's for those it knows.
@@ -104,21 +127,6 @@ export class Acceptance {
 
   #refuseIfFull(): void {
     const { environment, life } = this.#parts;
-    if (life.waiting < environment.queueLimit) return;
-    throw new TaskError('QUEUE_FULL', `No more than ${environment.queueLimit} runs can wait; try again later`);
+    if (life.waiting >= environment.queueLimit) throw queueIsFull(environment.queueLimit);
   }
-}
-
-function textOf(input: unknown): string | null {
-  const encoded = encodeValue(input);
-  if (encoded.ok) return encoded.text;
-  throw new TaskError('INPUT_INVALID', `The input cannot be stored: ${encoded.reason}`);
-}
-
-function conflict(record: StoredRecord): TaskError {
-  const abandoned = isFinal(record.status);
-  const why = abandoned ? 'has ended, but its handler is still at work' : `is ${record.status}`;
-  return new TaskError('RUN_CONFLICT', `Run ${record.id} ${why}; wait, use another id, or start with ifActive`, {
-    details: { runId: record.id, status: record.status, abandoned },
-  });
 }

@@ -20,6 +20,11 @@ const REASONS: Readonly<Record<string, string>> = {
   SQLITE_FULL: 'the disk is full; make room',
   SQLITE_READONLY: 'it may only be read; give this user the right to write it and its folder',
   SQLITE_CANTOPEN: 'it cannot be opened; see whether its folder exists and this user may write there',
+  ENOSPC: 'the disk is full; make room',
+  EDQUOT: 'the disk is full for this user; make room',
+  EROFS: 'its disk may only be read; name another file',
+  ENOENT: 'its folder does not exist; make it first',
+  EISDIR: 'it is a folder; name a file',
   EACCES: 'this user has no right to open it or its folder',
   ENOTDIR: 'a part of its path is no folder',
 };

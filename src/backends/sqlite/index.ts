@@ -1,2 +1,4 @@
-export type { Durability } from './database-file.js';
-export { sqlite, type SqliteOptions } from './sqlite-backend.js';
+export type { Durability } from './open-database.js';
+export type { BackupOptions, BackupResult } from './live-backup.js';
+export { sqlite } from './sqlite-backend.js';
+export type { SqliteBackend, SqliteOptions } from './sqlite-options.js';

@@ -49,4 +49,18 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE paused_queues (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- One row: what tells this file from all others, as the folder with the files of its runs has that name.
+  CREATE TABLE store (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  INSERT INTO store VALUES (lower(hex(randomblob(8))));
+  CREATE INDEX runs_imports ON runs (ordinal) WHERE kind = 'import';
+  `,
+  `
+  CREATE TABLE schedules (
+    id TEXT PRIMARY KEY,
+    -- All of it but the input, as one JSON object.
+    record TEXT NOT NULL,
+    input TEXT
+  ) STRICT;
+  `,
 ];

@@ -1,15 +1,18 @@
+import type { Checkpoint } from '../../ports/checkpoint.js';
 import type { CancelledRequest, RunError, RunFailure } from '../../task/run.js';
-import { CRASH_DEFAULTS } from '../../task/crash-policy.js';
-import { decodeValue, encodeValue } from '../../task/stored-value.js';
+import { CRASH_DEFAULTS, type CrashPolicy } from '../../task/crash-policy.js';
+import { decodeValue } from '../../task/stored-value.js';
+import { causeText } from '../live/stored-values.js';
 import type { StoredRecord } from './stored-record.js';
 
 /** What most runs never have: one column for all of it, which is null for those. */
-interface RareJson {
+export interface RareJson {
   readonly tags?: readonly string[];
   readonly owner?: string;
   readonly key?: string;
   readonly redriveOf?: string;
   readonly redrivenBy?: string;
+  readonly checkpoint?: string;
   readonly dueAt?: number;
   readonly expiresAt?: number;
   readonly repeat?: true;
@@ -27,12 +30,13 @@ interface RareJson {
 
 /** Writes what is rare about a run; null where nothing is. */
 export function writeRare(record: StoredRecord): string | null {
-  const { rare, crashes, policy } = record;
+  const { rare, crashes, policy, checkpointText } = record;
   const plain =
     crashes === 0 && policy.onCrash === CRASH_DEFAULTS.onCrash && policy.maxCrashes === CRASH_DEFAULTS.maxCrashes;
   if (rare === null && plain) return null;
   const json: RareJson = {
     ...(rare !== null && stateOf(record)),
+    ...(checkpointText !== null && { checkpoint: checkpointText }),
     ...(crashes > 0 && { crashes }),
     ...(policy.onCrash === 'fail' && { onCrash: 'fail' }),
     ...(policy.maxCrashes !== CRASH_DEFAULTS.maxCrashes && { maxCrashes: policy.maxCrashes }),
@@ -62,17 +66,23 @@ function stateOf(record: StoredRecord): RareJson {
 
 /** What the handler threw, as far as it can be kept; its name and message are in the error anyway. */
 function causeOf(cause: unknown): { cause?: string } {
-  const encoded = encodeValue(cause);
-  return encoded.ok && encoded.text !== null ? { cause: encoded.text } : {};
+  const text = causeText(cause);
+  return text === null ? {} : { cause: text };
 }
 
-/** Reads what {@link writeRare} wrote into a record that was just made. */
-export function readRare(record: StoredRecord, text: string | null): void {
-  if (text === null) return;
-  const json = JSON.parse(text) as RareJson;
+/** Reads what {@link writeRare} wrote. */
+export function parseRare(text: string | null): RareJson | null {
+  return text === null ? null : (JSON.parse(text) as RareJson);
+}
+
+/** Gives a record that was just made what was rare about it. */
+export function restoreRare(record: StoredRecord, json: RareJson | null): void {
+  if (json === null) return;
   const rare = record.seldom;
   record.crashes = json.crashes ?? 0;
   rare.redrivenBy = json.redrivenBy ?? null;
+  record.checkpointText = json.checkpoint ?? null;
+  rare.checkpoint = json.checkpoint === undefined ? null : (decodeValue(json.checkpoint) as Checkpoint);
   rare.dueAt = json.dueAt ?? null;
   rare.expiresAt = json.expiresAt ?? null;
   rare.repeat = json.repeat ?? false;
@@ -86,15 +96,18 @@ export function readRare(record: StoredRecord, text: string | null): void {
 }
 
 /** The part that a record is made with. */
-export function readOrigin(text: string | null): {
-  tags: readonly string[];
-  owner: string | null;
-  key: string | null;
-  redriveOf: string | null;
-  onCrash: 'retry' | 'fail';
-  maxCrashes: number;
-} {
-  const json = (text === null ? {} : JSON.parse(text)) as RareJson;
-  const { tags = [], owner = null, key = null, redriveOf = null, onCrash = 'retry' } = json;
-  return { tags, owner, key, redriveOf, onCrash, maxCrashes: json.maxCrashes ?? CRASH_DEFAULTS.maxCrashes };
+export interface RareOrigin extends CrashPolicy {
+  readonly tags: readonly string[];
+  readonly owner: string | null;
+  readonly key: string | null;
+  readonly redriveOf: string | null;
+}
+
+const PLAIN: RareOrigin = { tags: [], owner: null, key: null, redriveOf: null, ...CRASH_DEFAULTS };
+
+/** The part that a record is made with. */
+export function originOf(json: RareJson | null): RareOrigin {
+  if (json === null) return PLAIN;
+  const { tags = [], owner = null, key = null, redriveOf = null, onCrash = 'retry', maxCrashes } = json;
+  return { tags, owner, key, redriveOf, onCrash, maxCrashes: maxCrashes ?? CRASH_DEFAULTS.maxCrashes };
 }

@@ -5,7 +5,7 @@ import { decodeValue } from '../../task/stored-value.js';
 import { Lane, LaneGroup } from '../live/lane.js';
 import type { RunRecord } from '../live/run-record.js';
 import type { DatabaseFile, SqlValue, Statement } from './database-file.js';
-import { readOrigin, readRare, writeRare } from './rare-json.js';
+import { originOf, parseRare, type RareJson, restoreRare, writeRare } from './rare-json.js';
 import { StoredRecord } from './stored-record.js';
 
 /** In the order of {@link RunRow}. */
@@ -33,6 +33,9 @@ export type RunRow = readonly [
   progress: string | null,
   rare: string | null,
 ];
+
+/** A row, with whatever a look asks for beside it. */
+type RunRowAndMore = readonly [...RunRow, ...unknown[]];
 
 /** Writes records as rows. To be called within a transaction. */
 export class RunRows {
@@ -80,34 +83,58 @@ function stateOf(record: StoredRecord): readonly SqlValue[] {
  *
  * @param join finds the lane of a run that has not ended; one that has stands in none.
  */
-export function readRun(row: RunRow, join: (run: NewRun) => Lane<RunRecord> = noLane): StoredRecord {
-  const [ordinal, id, kind, task, queue, priority, maxAttempts, createdAt, inputText] = row;
-  const { key, onCrash, maxCrashes, ...origin } = readOrigin(row[17]);
-  const run: NewRun = {
-    ...{ id, idIsNew: false, kind, task, queue, priority, maxAttempts, ...origin },
-    ...{ input: undefined, delayMs: 0, expiresInMs: null, onCrash, maxCrashes },
-    idempotency: key === null ? null : { key, fingerprint: '' },
-  };
-  const record = new StoredRecord(run, join(run), { ordinal, now: createdAt, inputText });
-  restore(record, row);
+export function readRun(row: RunRowAndMore, join: (run: NewRun) => Lane<RunRecord> = noLane): StoredRecord {
+  const rare = parseRare(row[17]);
+  const run = newRunOf(row, rare);
+  const record = new StoredRecord(run, join(run), { ordinal: row[0], now: row[7], inputText: row[8] });
+  restore(record, row, rare);
   return record;
 }
 
-function noLane({ kind, task, queue }: NewRun): Lane<RunRecord> {
-  return new Lane(new LaneGroup(kind, task), { name: queue, paused: false, queued: 0, lanes: 0 });
+/** Written out, for spreading took as long as the rest of reading a row, and retention reads each run once. */
+function newRunOf(row: RunRowAndMore, rare: RareJson | null): NewRun {
+  const { tags, owner, key, redriveOf, onCrash, maxCrashes } = originOf(rare);
+  return {
+    id: row[1],
+    idIsNew: false,
+    kind: row[2],
+    task: row[3],
+    queue: row[4],
+    input: undefined,
+    priority: row[5],
+    maxAttempts: row[6],
+    onCrash,
+    maxCrashes,
+    delayMs: 0,
+    expiresInMs: null,
+    tags,
+    owner,
+    idempotency: key === null ? null : { key, fingerprint: '' },
+    redriveOf,
+    checkpoint: null,
+  };
 }
 
-function restore(record: StoredRecord, row: RunRow): void {
-  const [status, attempt, version, updatedAt, startedAt] = [row[9], row[10], row[11], row[12], row[13]];
+/** Rows that are read one after the other are mostly of one task. */
+let lastLane: Lane<RunRecord> | undefined;
+
+/** What says the kind, task and queue of a run that stands in no lane. */
+function noLane({ kind, task, queue }: NewRun): Lane<RunRecord> {
+  if (lastLane?.kind === kind && lastLane.task === task && lastLane.queue.name === queue) return lastLane;
+  lastLane = new Lane(new LaneGroup(kind, task), { name: queue, paused: false, queued: 0, lanes: 0 });
+  return lastLane;
+}
+
+function restore(record: StoredRecord, row: RunRowAndMore, rare: RareJson | null): void {
   record.stored = true;
-  record.status = status;
-  record.attempt = attempt;
-  record.version = version;
-  record.updatedAt = updatedAt;
-  record.startedAt = startedAt;
+  record.status = row[9];
+  record.attempt = row[10];
+  record.version = row[11];
+  record.updatedAt = row[12];
+  record.startedAt = row[13];
   record.resultText = row[15];
   record.result = decodeValue(row[15]);
   record.progress = row[16] === null ? null : (JSON.parse(row[16]) as Progress);
   record.input = decodeValue(row[8]);
-  readRare(record, row[17]);
+  restoreRare(record, rare);
 }

@@ -1,6 +1,5 @@
 import type {
   Accepted,
-  Backend,
   BackendEnvironment,
   Moment,
   Outcome,
@@ -13,33 +12,26 @@ import type {
   Worker,
   WorkOptions,
 } from '../../ports/backend.js';
+import type { Checkpoint } from '../../ports/checkpoint.js';
 import type { NewRun } from '../../ports/new-run.js';
+import type { StoredSchedule } from '../../ports/schedules.js';
 import { checkOptions, show } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
-import { describeError } from '../../task/run-error.js';
-import type { CancelledRequest, Progress } from '../../task/run.js';
+import type { CancelledRequest, Progress, RunKind } from '../../task/run.js';
 import type { LogLine, RunEvent } from '../../task/run-event.js';
-import { decodeValue, encodeValue } from '../../task/stored-value.js';
+import { decodeValue } from '../../task/stored-value.js';
 import { unwatchRun } from '../live/run-life.js';
 import type { MemoryLease } from '../live/run-record.js';
 import { unusable } from './database-errors.js';
-import { type Durability, openDatabase } from './database-file.js';
+import { type Durability, openDatabase } from './open-database.js';
+import type { BackupOptions, BackupResult } from './live-backup.js';
 import { Acceptance, type IfActive } from './acceptance.js';
+import { keepCheckpoint, release, settle } from './attempt-reports.js';
+import { retire } from './retire.js';
+import { listRuns } from './run-pages.js';
+import type { SqliteBackend, SqliteOptions } from './sqlite-options.js';
 import { SqliteParts } from './sqlite-parts.js';
-import { StoredRecord } from './stored-record.js';
-
-/** What {@link sqlite} takes. */
-export interface SqliteOptions {
-  /** The file; made, with its folder, where there is none. Only one process may have it open. */
-  readonly file: string;
-  /**
-   * What a resolved `start()` promises: `'full'`, the default: the run is on the disk; `'process'`: it survives the
-   * end of this process, however that comes, but perhaps not a power cut.
-   */
-  readonly durability?: Durability;
-  /** How long to wait for somebody else's lock on the file when it is opened, in ms. Default 15 000. */
-  readonly lockTimeoutMs?: number;
-}
+import { type StoredRecord, storedOf } from './stored-record.js';
 
 const DURABILITIES: readonly unknown[] = ['full', 'process'] satisfies readonly Durability[];
 
@@ -48,16 +40,16 @@ const DURABILITIES: readonly unknown[] = ['full', 'process'] satisfies readonly 
  *
  * @throws {TypeError|RangeError} when an option is unknown or malformed.
  */
-export function sqlite(options: SqliteOptions): Backend {
+export function sqlite(options: SqliteOptions): SqliteBackend {
   checkOptions('sqlite', options, ['file', 'durability', 'lockTimeoutMs']);
   const { file, durability = 'full', lockTimeoutMs = 15_000 } = options;
   if (typeof file !== 'string' || file === '') throw new TypeError(`file must be a path; got ${show(file)}`);
   if (!DURABILITIES.includes(durability))
     throw new RangeError(`durability must be 'full' or 'process'; got ${show(durability)}`);
-  return new SqliteBackend({ file, durability, lockTimeoutMs });
+  return new RunsInFile({ file, durability, lockTimeoutMs });
 }
 
-class SqliteBackend implements Backend {
+class RunsInFile implements SqliteBackend {
   readonly name = 'sqlite';
   readonly durable = true;
   readonly #options: Required<SqliteOptions>;
@@ -72,7 +64,7 @@ class SqliteBackend implements Backend {
     const database = await openDatabase({ ...this.#options, clock: environment.clock });
     const parts = new SqliteParts(environment, database);
     try {
-      parts.recover();
+      await parts.recover();
       await parts.journal.committed();
     } catch (error) {
       parts.close();
@@ -80,6 +72,10 @@ class SqliteBackend implements Backend {
     }
     this.#parts = parts;
     this.#accepting = new Acceptance(parts);
+  }
+
+  get storeId(): string {
+    return this.#open.store.id;
   }
 
   get #open(): SqliteParts {
@@ -100,26 +96,33 @@ class SqliteBackend implements Backend {
     return this.#acceptance.redrive(failed, run);
   }
 
+  acceptDue(run: NewRun, schedule: StoredSchedule, expectedVersion: number): Promise<Accepted | undefined> {
+    return this.#acceptance.acceptDue(run, schedule, expectedVersion);
+  }
+
+  schedules(): readonly StoredSchedule[] {
+    return this.#open.schedules.all;
+  }
+
+  saveSchedule(schedule: StoredSchedule, expectedVersion: number | null): Promise<boolean> {
+    return this.#open.schedules.save(schedule, expectedVersion);
+  }
+
+  removeSchedule(id: string): Promise<boolean> {
+    return this.#open.schedules.remove(id);
+  }
+
   async find(id: string): Promise<StoredRecord | undefined> {
-    const { live, journal, store } = this.#open;
-    const record = live.get(id);
-    if (record === undefined) return store.find(id);
-    if (!record.owed) return record;
+    const parts = this.#open;
+    const record = parts.find(id);
+    if (record?.owed !== true) return record;
     // What is looked at is told: a state that is not in the file yet could be taken back by a crash.
-    await journal.committed();
+    await parts.journal.committed();
     return this.find(id);
   }
 
-  async list(filter: RunFilter): Promise<StoredPage> {
-    const { journal, store, live } = this.#open;
-    const before = filter.cursor === undefined ? Number.MAX_SAFE_INTEGER : readCursor(filter.cursor);
-    await journal.committed();
-    const { records, nextBefore } = store.page(filter, before);
-    const items = records.map((record) => {
-      const known = live.get(record.id);
-      return (known?.ordinal === record.ordinal ? known : record).snapshot();
-    });
-    return nextBefore === undefined ? { items } : { items, nextCursor: nextBefore.toString(36) };
+  list(filter: RunFilter): Promise<StoredPage> {
+    return listRuns(this.#open, filter);
   }
 
   counts(): readonly TaskCounts[] {
@@ -128,9 +131,16 @@ class SqliteBackend implements Backend {
     return [...live, ...Array.from(endedCounts, ([task, counts]) => ({ task, counts }))];
   }
 
+  runsOf(kind: RunKind): readonly StoredRun[] {
+    const { store, live } = this.#open;
+    const others = store.withoutValues(kind).filter((record) => live.get(record.id)?.ordinal !== record.ordinal);
+    return [...others, ...Array.from(live.values()).filter((record) => record.kind === kind)];
+  }
+
   async cancel(id: string, request: CancelledRequest, ordinal?: number): Promise<StoredRecord | undefined> {
-    const { live, course, journal, environment, store } = this.#open;
-    const record = live.get(id) ?? store.find(id);
+    const parts = this.#open;
+    const { course, environment, journal, live } = parts;
+    const record = parts.find(id);
     if (record === undefined || (ordinal !== undefined && record.ordinal !== ordinal)) return undefined;
     if (live.get(id) !== record) {
       environment.observer.cancelledLate(record);
@@ -180,31 +190,19 @@ class SqliteBackend implements Backend {
   }
 
   settle(lease: MemoryLease, outcome: Outcome, held: boolean): boolean | Promise<boolean> {
-    const { course, journal } = this.#open;
-    const record = storedOf(lease.run);
-    const { storable, text } = this.#storable(record, outcome);
-    if (!course.settle(lease, storable, held)) return false;
-    if (text !== undefined) record.resultText = text;
-    return new Promise((resolve) => journal.after(record, resolve, true));
+    return settle(this.#open, { lease, outcome, held });
   }
 
-  /** An outcome whose value can be stored, and its text where there is one. */
-  #storable(record: StoredRecord, outcome: Outcome): { storable: Outcome; text?: string | null } {
-    if (outcome.type !== 'completed') return { storable: outcome };
-    const encoded = encodeValue(outcome.value);
-    if (encoded.ok) return { storable: { type: 'completed', value: decodeValue(encoded.text) }, text: encoded.text };
-    const cause = new TaskError('RESULT_INVALID', `What the handler returned cannot be stored: ${encoded.reason}`);
-    return { storable: { type: 'failed', error: describeError(cause, record.attempt), cause } };
-  }
-
-  release(lease: MemoryLease): void | Promise<void> {
-    const { course, journal } = this.#open;
-    course.release(lease);
-    return new Promise((resolve) => journal.after(lease.run, resolve, undefined));
+  release(lease: MemoryLease): Promise<void> {
+    return release(this.#open, lease);
   }
 
   progress(lease: MemoryLease, progress: Progress): void {
     this.#open.course.progress(lease, progress);
+  }
+
+  checkpoint(lease: MemoryLease, checkpoint: Checkpoint): boolean | Promise<boolean> {
+    return keepCheckpoint(this.#open, lease, checkpoint);
   }
 
   log(lease: MemoryLease, line: LogLine): void {
@@ -225,28 +223,19 @@ class SqliteBackend implements Backend {
 
   async retire(): Promise<number> {
     this.#acceptance.close();
-    // What cannot be written now is tried again at the close.
-    await this.#open.journal.committed().catch(() => undefined);
-    return this.#open.life.waiting;
+    return retire(this.#open);
   }
 
-  close(): void {
+  async backup(to: string, options: BackupOptions = {}): Promise<BackupResult> {
+    return this.#open.backup.make(to, options);
+  }
+
+  async close(): Promise<void> {
+    await this.#parts?.backup.close();
     this.#parts?.close();
   }
 }
 
 function notOpen(): TaskError {
   return new TaskError('BACKEND', 'The SQLite backend was used before it was opened');
-}
-
-/** Every record of this backend is one that is stored. */
-function storedOf(run: StoredRun): StoredRecord {
-  if (run instanceof StoredRecord) return run;
-  throw new Error(`run ${run.id} is of another backend`);
-}
-
-function readCursor(cursor: string): number {
-  const ordinal = /^[0-9a-z]{1,10}$/.test(cursor) ? parseInt(cursor, 36) : NaN;
-  if (Number.isSafeInteger(ordinal)) return ordinal;
-  throw new RangeError('cursor must be the nextCursor of an earlier page');
 }

@@ -5,6 +5,9 @@ import { nextTurn } from '../../timing/next-turn.js';
 import type { Journal } from '../live/journal.js';
 import type { RunRecord } from '../live/run-record.js';
 import type { DatabaseFile } from './database-file.js';
+import { JournalWaiters } from './journal-waiters.js';
+import { RowWaiters } from './row-waiters.js';
+import { SafeCommits } from './safe-commits.js';
 import { StoredRecord } from './stored-record.js';
 
 /** How many rows one transaction writes at most, give or take a pair: the event loop turns between two. */
@@ -33,25 +36,19 @@ export interface JournalParts {
  */
 export type FileWork = () => (() => void) | undefined;
 
-/** Somebody who waits until a record is written; with `failed`, no longer than the next try takes. */
-interface Waiter {
-  /** Undefined for whatever else the next transaction does. */
-  readonly record: StoredRecord | undefined;
-  readonly then: () => void;
-  readonly failed?: (error: TaskError) => void;
-}
-
 /**
  * Writes what changed in a turn of the event loop at its end, all in one transaction: a commit costs as much as a
- * hundred rows. Where the disk refuses, new runs are refused and everything else is tried again until it is written.
+ * hundred rows. While the disk is at the last one, which the event loop does not wait for, changes gather. Where the disk
+ * refuses, new runs are refused and everything else is tried again until it is written.
  */
 export class SqliteJournal implements Journal {
   readonly #parts: JournalParts;
   /** Those whose rows are behind, in the order in which that began. */
   #dirty: StoredRecord[] = [];
   #work: FileWork[] = [];
-  /** In the order in which they are to be told. */
-  #waiters: Waiter[] = [];
+  readonly #waiters: JournalWaiters;
+  readonly #commits: SafeCommits;
+  readonly #writers = new RowWaiters();
   #planned = false;
   #timer: Timer | undefined;
   #failing = false;
@@ -59,16 +56,25 @@ export class SqliteJournal implements Journal {
 
   constructor(parts: JournalParts) {
     this.#parts = parts;
+    this.#waiters = new JournalWaiters((err) =>
+      parts.logger?.error({ err }, 'What was to happen after a change was stored went wrong'),
+    );
+    this.#commits = new SafeCommits({
+      ...{ database: parts.database, clock: parts.clock },
+      onSafe: () => this.#tell(),
+      onError: (error) => this.#complain(error),
+      onStuck: () => this.#waiters.stuck(),
+    });
   }
 
-  /** Whether everything up to now is in the file. */
+  /** Whether everything up to now is written. */
   get clean(): boolean {
     return this.#dirty.length === 0 && this.#work.length === 0;
   }
 
   changed(record: RunRecord): void {
     if (this.#closed || !(record instanceof StoredRecord) || record.refused) return;
-    record.owed = true;
+    record.owedTo = Infinity;
     this.#mark(record);
     this.#plan();
   }
@@ -81,7 +87,17 @@ export class SqliteJournal implements Journal {
 
   after<T>(record: RunRecord, then: (subject: T) => void, subject: T): void {
     if (!(record instanceof StoredRecord) || !record.owed) then(subject);
-    else this.#waiters.push({ record, then: () => then(subject) });
+    else this.#waiters.add({ record, commit: 0, then: () => then(subject) });
+  }
+
+  /**
+   * Resolves when a record is written as it is now: it outlives the process from then on, but perhaps not a power cut. For
+   * what nobody is told of, so that the disk need not be waited for.
+   */
+  written(record: StoredRecord): Promise<void> {
+    if (!this.#closed) this.#mark(record);
+    this.#plan();
+    return this.#writers.add(record);
   }
 
   /** Does something else to the file within the next transaction; done again where that fails. */
@@ -93,25 +109,29 @@ export class SqliteJournal implements Journal {
   /**
    * Resolves when everything up to now is in the file.
    *
-   * @throws {TaskError} BACKEND when the next try to write it fails; it will be tried again all the same.
+   * @throws {TaskError} BACKEND when the next try to write it fails, or nothing gets to the disk for a few seconds;
+   * it will be tried again all the same.
    */
   committed(): Promise<void> {
-    if (this.clean) return Promise.resolve();
-    this.#plan();
+    if (this.clean && this.#commits.safe === this.#commits.made) return Promise.resolve();
+    const commit = this.#commits.made + (this.clean ? 0 : 1);
+    if (this.clean) this.#commits.sync();
+    else this.#plan();
     // What is written last is written when everything is.
     const record = this.#dirty.at(-1);
-    if (record !== undefined) record.owed = true;
-    return new Promise((resolve, reject) => this.#waiters.push({ record, then: resolve, failed: reject }));
+    if (record !== undefined) record.owedTo = Infinity;
+    return new Promise((resolve, reject) => this.#waiters.add({ record, commit, then: resolve, failed: reject }));
   }
 
   /**
    * Resolves when a record is in the file as it is now.
    *
-   * @throws {TaskError} BACKEND when the next try to write it fails; one that is new then was never accepted.
+   * @throws {TaskError} BACKEND when the next try to write it fails: one that is new then was refused; or when nothing
+   * gets to the disk for a few seconds: it may do so later.
    */
   settled(record: StoredRecord): Promise<void> {
     if (!record.owed) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiters.push({ record, then: resolve, failed: reject }));
+    return new Promise((resolve, reject) => this.#waiters.add({ record, commit: 0, then: resolve, failed: reject }));
   }
 
   /** The last try, in this turn. What handlers that outlive it still report is not written any more. */
@@ -120,6 +140,8 @@ export class SqliteJournal implements Journal {
     this.#closed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#commits.close();
+    this.#waiters.end();
   }
 
   #mark(record: StoredRecord): void {
@@ -145,12 +167,26 @@ export class SqliteJournal implements Journal {
   readonly #flushInTurn = (): void => {
     this.#planned = false;
     if (this.#closed || this.clean) return;
-    if (this.#flush()) this.#planRest();
-    else this.#planIn(RETRY_MS);
+    // Nobody can be told before the disk is ready for more: until then one commit is enough.
+    if (this.#commits.syncing && !this.#writers.any && this.#dirty.length < MOST_ROWS) return;
+    if (!this.#flush()) {
+      this.#planIn(RETRY_MS);
+      return;
+    }
+    if (this.#commits.owes) this.#commits.sync();
+    this.#planRest();
   };
 
   #planRest(): void {
-    if (!this.clean) this.#plan();
+    if (!this.clean && !this.#closed) this.#plan();
+  }
+
+  /** More is safe than before. */
+  #tell(): void {
+    if (this.#failing) this.#parts.logger?.warn({}, 'Runs can be stored again');
+    this.#failing = false;
+    this.#waiters.tell(this.#commits.safe);
+    this.#planRest();
   }
 
   /** @returns whether it could write. */
@@ -166,14 +202,10 @@ export class SqliteJournal implements Journal {
       this.#failed(error);
       return false;
     }
-    if (this.#failing) this.#parts.logger?.warn({}, 'Runs can be stored again');
-    this.#failing = false;
-    for (const record of batch) {
-      this.#parts.written(record);
-      record.written();
-    }
+    for (const record of batch) this.#parts.written(record);
+    this.#commits.add(batch, work.length > 0);
     for (const follow of followUps) follow();
-    this.#tell();
+    this.#writers.tell();
     return true;
   }
 
@@ -187,29 +219,17 @@ export class SqliteJournal implements Journal {
     return followUps;
   }
 
-  /** Tells those whose records are written; the first whose is not, and all behind it, wait on. */
-  #tell(): void {
-    const waiters = this.#waiters;
-    const first = waiters.findIndex(({ record }) => record?.owed === true);
-    this.#waiters = first < 0 ? [] : waiters.slice(first);
-    for (const { then } of first < 0 ? waiters : waiters.slice(0, first)) {
-      try {
-        then();
-      } catch (error) {
-        this.#parts.logger?.error({ err: error }, 'What was to happen after a change was stored went wrong');
-      }
-    }
-  }
-
   #failed(cause: unknown): void {
-    if (!this.#failing) this.#parts.logger?.error({ err: cause }, 'Runs cannot be stored; trying again until they can');
-    this.#failing = true;
+    this.#complain(cause);
     for (const record of this.#dirty) if (!record.stored) this.#refuse(record);
     this.#dirty = this.#dirty.filter(({ stored }) => stored);
-    const waiters = this.#waiters;
-    this.#waiters = waiters.filter(({ record, failed }) => failed === undefined && record?.refused !== true);
-    const error = new TaskError('BACKEND', 'Runs cannot be stored at the moment; try again later', { cause });
-    for (const { failed } of waiters) failed?.(error);
+    const message = 'Runs cannot be stored at the moment; try again later';
+    this.#waiters.fail(new TaskError('BACKEND', message, { cause }), this.#commits.made);
+  }
+
+  #complain(cause: unknown): void {
+    if (!this.#failing) this.#parts.logger?.error({ err: cause }, 'Runs cannot be stored; trying again until they can');
+    this.#failing = true;
   }
 
   #refuse(record: StoredRecord): void {

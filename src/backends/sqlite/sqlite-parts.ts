@@ -1,19 +1,22 @@
 import type { BackendEnvironment, Moment, StoredRun, Watcher } from '../../ports/backend.js';
-import { TaskError } from '../../task/errors.js';
-import { describeError } from '../../task/run-error.js';
+import type { NewRun } from '../../ports/new-run.js';
 import type { Run } from '../../task/run.js';
 import { isFinal, noCounts, type RunStatus } from '../../task/status.js';
+import { nextTurn } from '../../timing/next-turn.js';
 import { Dispatcher } from '../live/dispatcher.js';
+import type { Lane } from '../live/lane.js';
 import { RunCourse } from '../live/run-course.js';
 import { addWatcher, callAllWatchers, callPassedWatchers, RunLife, watchRun } from '../live/run-life.js';
 import type { RunRecord } from '../live/run-record.js';
 import type { DatabaseFile } from './database-file.js';
+import { LiveBackup } from './live-backup.js';
 import { recover } from './restart.js';
 import { RunStore } from './run-store.js';
 import { SqliteJournal } from './sqlite-journal.js';
 import { StoredRecord } from './stored-record.js';
 import { StoredKeys } from './stored-keys.js';
 import { StoredRetention } from './stored-retention.js';
+import { StoredSchedules } from './stored-schedules.js';
 
 /** The parts of an open backend, wired together. What has not ended is in memory, too; what has is in the file alone. */
 export class SqliteParts {
@@ -26,15 +29,20 @@ export class SqliteParts {
   readonly store: RunStore;
   readonly keys: StoredKeys;
   readonly retention: StoredRetention;
+  readonly schedules: StoredSchedules;
+  readonly backup: LiveBackup;
   /** Runs that have not ended, or whose handler has not settled, or whose end is not in the file yet. */
   readonly live = new Map<string, StoredRecord>();
   readonly #ended = new Map<string | null, Record<RunStatus, number>>();
   ordinal: number;
+  /** What was left when this was closed, as it is in the file. */
+  #left: ReadonlyMap<StoredRecord, Run> | undefined;
 
   constructor(environment: BackendEnvironment, database: DatabaseFile) {
     const { clock, logger, retention } = environment;
     this.environment = environment;
     this.database = database;
+    this.backup = new LiveBackup(database);
     this.journal = new SqliteJournal({
       ...{ database, clock, logger },
       write: (record) => this.#write(record),
@@ -44,12 +52,7 @@ export class SqliteParts {
     this.life = new RunLife(clock, this.journal);
     this.dispatcher = new Dispatcher({
       ...{ clock, life: this.life, journal: this.journal },
-      onBroken: (lease, error) =>
-        void this.course.settle(
-          lease,
-          { type: 'failed', error: describeError(error, lease.run.attempt), cause: error },
-          false,
-        ),
+      onBroken: (lease, outcome) => void this.course.settle(lease, outcome, false),
     });
     this.course = new RunCourse({
       ...{ environment, life: this.life, dispatcher: this.dispatcher, journal: this.journal, durable: true },
@@ -64,10 +67,12 @@ export class SqliteParts {
     });
     this.retention = new StoredRetention({
       ...{ store: this.store, keys: this.keys, clock, retention },
+      inUse: ({ id, ordinal }) => this.live.get(id)?.ordinal === ordinal,
       ended: (failed) => this.#countEnded(failed),
       also: (work) => this.journal.also(work),
       onOld: (record, keptForKey) => this.#old(record, keptForKey),
     });
+    this.schedules = new StoredSchedules(database, this.journal);
     this.ordinal = this.store.lastOrdinal();
   }
 
@@ -76,10 +81,16 @@ export class SqliteParts {
     return this.live.get(id) ?? this.store.find(id);
   }
 
+  /** The record of the same run as it is in memory, which knows better than the file; else the one given. */
+  latest(record: StoredRecord): StoredRecord {
+    const live = this.live.get(record.id);
+    return live?.ordinal === record.ordinal ? live : record;
+  }
+
+  /** The run of this ordinal, wherever it is. */
   at(ordinal: number): StoredRecord | undefined {
     const record = this.store.at(ordinal);
-    const live = record && this.live.get(record.id);
-    return live?.ordinal === ordinal ? live : record;
+    return record && this.latest(record);
   }
 
   /** How many ended runs there are of each task and status. */
@@ -87,12 +98,19 @@ export class SqliteParts {
     return this.#ended;
   }
 
-  /** Takes up what an earlier process has left. */
-  recover(): void {
+  /** Takes up what an earlier process has left, a piece in each turn of the event loop. */
+  async recover(): Promise<void> {
     for (const [task, status, runs] of this.store.endedCounts()) this.#countsOf(task)[status] += runs;
     const paused = this.database.prepare('SELECT name FROM paused_queues').all();
     for (const [name] of paused) this.dispatcher.waiting.pause(String(name));
-    for (const record of this.store.live((run) => this.dispatcher.waiting.join(run))) this.#takeUp(record);
+    this.schedules.recover();
+    const join = (run: NewRun): Lane<RunRecord> => this.dispatcher.waiting.join(run);
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const records: readonly StoredRecord[] = this.store.live(join, after);
+      for (const record of records) this.#takeUp(record);
+      after = records.at(-1)?.ordinal;
+      await new Promise<void>(nextTurn);
+    }
     this.retention.open();
   }
 
@@ -104,23 +122,24 @@ export class SqliteParts {
     this.course.begin(record, {
       delayMs: Math.max(0, (dueAt ?? 0) - clock.now()),
       expiresInMs: expiresAt === null ? null : Math.max(0, expiresAt - clock.now()),
+      kept: fate.type === 'waits' && !fate.changed,
     });
     if (fate.type === 'cancelled') this.course.cancel(record, record.rare?.cancel ?? { by: 'unknown', reason: null });
     else if (fate.type === 'fails') this.course.failWaiting(record, fate.error);
-    else if (expiresAt !== null && expiresAt <= clock.now())
-      this.course.failWaiting(record, new TaskError('QUEUE_EXPIRED', 'The run was not started in time (expiresInMs)'));
+    else if (expiresAt !== null && expiresAt <= clock.now()) this.course.expire(record);
   }
 
   close(): void {
     this.dispatcher.stop();
     this.course.close();
     this.retention.close();
+    this.schedules.close();
     this.journal.close();
     if (!this.journal.clean)
       this.environment.logger?.error({}, 'What became of runs last could not be stored; they are tried again later');
-    const left = Array.from(this.live.values(), (record) => ({ record, told: this.#storedState(record) }));
+    this.#left = new Map(Array.from(this.live.values(), (record) => [record, this.#storedState(record)]));
     this.database.close();
-    for (const { record, told } of left) callAllWatchers(record, told);
+    for (const [record, told] of this.#left) callAllWatchers(record, told);
   }
 
   /** What a later process will find: an end that could not be stored has not come. */
@@ -130,6 +149,11 @@ export class SqliteParts {
   }
 
   watch(record: StoredRecord, moment: Moment, callback: Watcher): void {
+    const left = this.#left?.get(record);
+    if (left !== undefined) {
+      callback(left);
+      return;
+    }
     if (!record.owed || !isFinal(record.status)) {
       watchRun(record, moment, callback);
       return;
@@ -150,11 +174,13 @@ export class SqliteParts {
     }
     this.store.write(record);
     this.keys.write(record);
+    this.schedules.write(record);
   }
 
   #written(record: StoredRecord): void {
     if (record.stored) return;
     this.keys.settle(record);
+    this.schedules.settle(record);
     const { replaces, replacing } = record;
     record.replaces = null;
     record.replacing = null;
@@ -175,6 +201,7 @@ export class SqliteParts {
     this.course.undo(record);
     this.dispatcher.waiting.leave(record.lane);
     this.keys.settle(record);
+    this.schedules.settle(record);
     if (this.live.get(record.id) !== record) return;
     const { replaces } = record;
     // The end of the run that it was to replace may still have to be stored.

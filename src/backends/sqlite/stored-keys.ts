@@ -2,6 +2,8 @@ import type { Retention } from '../../ports/backend.js';
 import type { IdempotencyClaim } from '../../ports/new-run.js';
 import type { Clock } from '../../ports/clock.js';
 import { TaskError } from '../../task/errors.js';
+import { keyNameOf } from '../live/key-name.js';
+import { keyIsReused, keysAreFull } from '../live/refusals.js';
 import type { DatabaseFile, Statement } from './database-file.js';
 import type { StoredRecord } from './stored-record.js';
 
@@ -21,15 +23,18 @@ const PRUNE_SHARE = 100;
 /** How many keys one sweep drops at most. */
 const SWEEP_MOST = 200;
 
+/** A key, and the ordinal of the run that it stands for. */
+type KeyRow = readonly [owner: string, key: string, ordinal: number];
+
 /** Idempotency keys and the runs they stand for: rows of their own, written with the run. */
 export class StoredKeys {
   readonly #parts: KeyParts;
-  readonly #find: Statement;
+  readonly #find: Statement<readonly [fingerprint: string, ordinal: number, expiresAt: number]>;
   readonly #insert: Statement;
   readonly #delete: Statement;
   readonly #ofRun: Statement;
-  readonly #over: Statement;
-  readonly #endedFirst: Statement;
+  readonly #over: Statement<KeyRow>;
+  readonly #endedFirst: Statement<KeyRow>;
   /** Claimed, and not in the file yet. */
   readonly #claimed = new Map<string, StoredRecord>();
   #count: number;
@@ -58,7 +63,7 @@ export class StoredKeys {
    * key can be kept.
    */
   find(owner: string | null, claim: IdempotencyClaim): StoredRecord | undefined {
-    const known = this.#claimed.get(nameOf(owner, claim.key)) ?? this.#stored(owner, claim.key);
+    const known = this.#claimed.get(keyNameOf(owner, claim.key)) ?? this.#stored(owner, claim.key);
     if (known === undefined) {
       this.#refuseIfFull();
       return undefined;
@@ -66,17 +71,13 @@ export class StoredKeys {
     const record = 'record' in known ? known.record : known;
     const fingerprint = 'record' in known ? known.fingerprint : known.claim?.fingerprint;
     if (fingerprint === claim.fingerprint) return record;
-    throw new TaskError(
-      'KEY_REUSED',
-      'This idempotency key was used before with another task, input or options; use a new key',
-      { details: { runId: record.id } },
-    );
+    throw keyIsReused(record);
   }
 
   /** Lets a key that {@link find} did not find stand for this run, from its first row on; {@link prune} goes before. */
   claim(record: StoredRecord, claim: IdempotencyClaim): void {
     record.claim = claim;
-    this.#claimed.set(nameOf(record.owner, claim.key), record);
+    this.#claimed.set(keyNameOf(record.owner, claim.key), record);
     this.#count += 1;
   }
 
@@ -91,7 +92,7 @@ export class StoredKeys {
   /** The claim is in the file now, or will never be. */
   settle(record: StoredRecord): void {
     if (record.claim === null) return;
-    this.#claimed.delete(nameOf(record.owner, record.claim.key));
+    this.#claimed.delete(keyNameOf(record.owner, record.claim.key));
     if (record.refused) this.#count -= 1;
   }
 
@@ -110,7 +111,7 @@ export class StoredKeys {
   }
 
   #stored(owner: string | null, key: string): { record: StoredRecord; fingerprint: string } | undefined {
-    const row = this.#find.first(owner ?? '', key) as readonly [string, number, number] | undefined;
+    const row = this.#find.first(owner ?? '', key);
     if (row === undefined) return undefined;
     const [fingerprint, ordinal, expiresAt] = row;
     const record = this.#parts.runAt(ordinal);
@@ -132,14 +133,10 @@ export class StoredKeys {
 
   #refuseIfFull(): void {
     const { maxKeys } = this.#parts.retention;
-    if (this.#count < maxKeys || this.#endedFirst.first(1) !== undefined) return;
-    throw new TaskError(
-      'QUEUE_FULL',
-      `No more than ${maxKeys} idempotency keys can be kept, and no run of theirs has ended; start without one, or try again later`,
-    );
+    if (this.#count >= maxKeys && this.#endedFirst.first(1) === undefined) throw keysAreFull(maxKeys);
   }
 
-  #dropAtOnce(rows: readonly (readonly unknown[])[]): void {
+  #dropAtOnce(rows: readonly KeyRow[]): void {
     if (rows.length === 0) return;
     let follow = (): void => undefined;
     try {
@@ -150,8 +147,8 @@ export class StoredKeys {
     follow();
   }
 
-  #drop(rows: readonly (readonly unknown[])[]): () => void {
-    const followUps = (rows as readonly (readonly [string, string, number])[]).map(([owner, key, ordinal]) => {
+  #drop(rows: readonly KeyRow[]): () => void {
+    const followUps = rows.map(([owner, key, ordinal]) => {
       this.#delete.run(owner, key);
       return this.#parts.released(ordinal);
     });
@@ -160,9 +157,4 @@ export class StoredKeys {
       for (const follow of followUps) follow?.();
     };
   }
-}
-
-/** Owners are names and hold no space, so no owner's key can be another's. */
-function nameOf(owner: string | null, key: string): string {
-  return `${owner ?? ''} ${key}`;
 }

@@ -17,7 +17,9 @@ export interface RetentionParts {
   readonly keys: StoredKeys;
   readonly clock: Clock;
   readonly retention: Retention;
-  /** How many ended runs retention counts: failed ones, or the others. */
+  /** Whether a run that has ended is still in use: its handler is at work, or its end is not told yet. */
+  readonly inUse: (record: StoredRecord) => boolean;
+  /** How many ended runs retention counts, those in use not among them: failed ones, or the others. */
   readonly ended: (failed: boolean) => number;
   /** Does something within the next transaction. */
   readonly also: (work: FileWork) => void;
@@ -80,14 +82,17 @@ export class StoredRetention {
     this.#dueAt = at;
     this.#timer?.cancel();
     const waitMs = Math.min(MAX_PAUSE_MS, Math.max(0, at - this.#parts.clock.now()));
-    this.#timer = this.#parts.clock.after(waitMs, () => this.#planNow());
+    this.#timer = this.#parts.clock.after(waitMs, () => {
+      this.#timer = undefined;
+      this.#planNow();
+    });
     this.#timer.unref();
   }
 
   /** When the oldest one goes. */
   #oldestDueAt(failed: boolean): number | undefined {
     if (this.#parts.ended(failed) === 0) return undefined;
-    const [oldest] = this.#parts.store.oldest(failed, 1);
+    const [oldest] = this.#oldest(failed, 1);
     return oldest === undefined ? undefined : oldest.updatedAt + this.#keepMs(failed);
   }
 
@@ -107,6 +112,8 @@ export class StoredRetention {
   };
 
   #planNext(full: boolean): void {
+    // A sweep is planned: what went because there were too many only makes that too early.
+    if (!full && this.#timer !== undefined) return;
     this.#dueAt = Infinity;
     if (full) this.#planNow();
     else for (const failed of [true, false]) this.#planAt(this.#oldestDueAt(failed) ?? Infinity);
@@ -114,15 +121,31 @@ export class StoredRetention {
 
   /** @returns those that retention counts no more. */
   #sweepShelf(failed: boolean): readonly Old[] {
-    const { store, keys, clock } = this.#parts;
-    const over = this.#overflow(failed);
-    const before = clock.now() - this.#keepMs(failed);
-    const old = store.oldest(failed, SWEEP_MOST).filter((record, at) => at < over || record.updatedAt <= before);
-    return old.map((record) => {
+    const { store, keys } = this.#parts;
+    return this.#oldOnes(failed).map((record) => {
       const keptForKey = keys.keeps(record);
       if (keptForKey) store.keepForKey(record.ordinal, false);
       else store.remove(record.ordinal);
       return { record, keptForKey };
     });
+  }
+
+  /** Those that are too many, or else too old: reading more than are removed would cost more than removing them. */
+  #oldOnes(failed: boolean): readonly StoredRecord[] {
+    const { clock, ended } = this.#parts;
+    if (ended(failed) === 0) return [];
+    const over = Math.min(SWEEP_MOST, this.#overflow(failed));
+    if (over > 0) return this.#oldest(failed, over);
+    return this.#oldest(failed, SWEEP_MOST, clock.now() - this.#keepMs(failed));
+  }
+
+  #oldest(failed: boolean, limit: number, until?: number): readonly StoredRecord[] {
+    const { store, inUse } = this.#parts;
+    // Few are in use: mostly one look is enough.
+    for (let rows = limit; ; rows *= 2) {
+      const found = store.oldest(failed, rows, until);
+      const old = found.filter((record) => !inUse(record));
+      if (old.length >= limit || found.length < rows) return old.slice(0, limit);
+    }
   }
 }

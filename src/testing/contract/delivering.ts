@@ -127,3 +127,16 @@ export function delivering({ fact }: Facts): void {
     assert.deepEqual(stage.order, []);
   });
 }
+
+/** What is promised of runs that became due one after the other, before there was a slot. */
+export function deliveringInDueOrder({ fact }: Facts): void {
+  fact('what was due first goes first, also where it was accepted later', async (stage) => {
+    await stage.accept('accepted-first', { delayMs: 200 });
+    await stage.accept('due-first', { delayMs: 100 });
+    await stage.accept('high', { delayMs: 300, priority: 1 });
+    await stage.clock.run(500);
+    stage.work();
+    await stage.delivery('accepted-first');
+    assert.deepEqual(stage.order, ['high', 'due-first', 'accepted-first']);
+  });
+}

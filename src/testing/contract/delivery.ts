@@ -7,6 +7,7 @@ export class Delivery implements Holder {
   readonly run: StoredRun;
   readonly lease: Lease;
   begun = 0;
+  losses = 0;
   readonly cancels: CancelledRequest[] = [];
   readonly #backend: Backend;
 
@@ -25,7 +26,7 @@ export class Delivery implements Holder {
   }
 
   lost(): void {
-    // The suite takes no lease away.
+    this.losses += 1;
   }
 
   async settle(outcome: Outcome, held = false): Promise<boolean> {

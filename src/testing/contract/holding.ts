@@ -43,6 +43,24 @@ export function holding({ fact }: Facts): void {
     assert.equal(ended.abandoned, true);
   });
 
+  fact('a lease that was released counts no more', async (stage) => {
+    stage.work();
+    const ended = await stage.deliver('ended');
+    await ended.fail(true);
+    const waiting = await stage.deliver('waiting');
+    await waiting.retry(60_000, { held: true });
+    for (const delivery of [ended, waiting]) await delivery.release();
+    const before = [await stage.run('ended'), await stage.run('waiting')];
+    const told = stage.events.length;
+    for (const delivery of [ended, waiting]) {
+      assert.equal(await delivery.complete('late'), false);
+      await delivery.release();
+    }
+    await quiet(stage.clock);
+    assert.deepEqual([await stage.run('ended'), await stage.run('waiting')], before);
+    assert.equal(stage.events.length, told);
+  });
+
   fact('the next attempt does not begin before the handler of the last one has settled', async (stage) => {
     stage.work();
     const first = await stage.deliver('a');

@@ -1,18 +1,9 @@
 import assert from 'node:assert/strict';
 import type { RunFilter } from '../../ports/backend.js';
 import { RUN_STATUSES } from '../../task/status.js';
+import { EVERY_RUN } from './samples.js';
 import type { Stage } from './stage.js';
 import type { Facts } from './suite.js';
-
-const ALL: RunFilter = {
-  status: undefined,
-  task: undefined,
-  tag: undefined,
-  owner: undefined,
-  deadLetters: false,
-  limit: 50,
-  cursor: undefined,
-};
 
 /** What is promised of lists, pages and counts. */
 export function listing({ fact }: Facts): void {
@@ -38,14 +29,14 @@ export function listing({ fact }: Facts): void {
 
   fact('pages follow one another without gaps or repeats, also when runs come and go meanwhile', async (stage) => {
     for (let n = 0; n < 7; n += 1) await stage.accept(`run-${n}`);
-    const first = await stage.backend.list({ ...ALL, limit: 3 });
+    const first = await stage.backend.list({ ...EVERY_RUN, limit: 3 });
     assert.equal(first.items.length, 3);
     await stage.accept('newer');
     await stage.cancel('run-6');
     const seen = first.items.map(({ id }) => id);
     let { nextCursor } = first;
     for (let pages = 0; nextCursor !== undefined && pages < 10; pages += 1) {
-      const page = await stage.backend.list({ ...ALL, limit: 3, cursor: nextCursor });
+      const page = await stage.backend.list({ ...EVERY_RUN, limit: 3, cursor: nextCursor });
       seen.push(...page.items.map(({ id }) => id));
       nextCursor = page.nextCursor;
     }
@@ -53,7 +44,9 @@ export function listing({ fact }: Facts): void {
   });
 
   fact('a cursor that is none is refused', async (stage) => {
-    await assert.rejects(async () => stage.backend.list({ ...ALL, cursor: 'no cursor!' }), { name: 'RangeError' });
+    await assert.rejects(async () => stage.backend.list({ ...EVERY_RUN, cursor: 'no cursor!' }), {
+      name: 'RangeError',
+    });
   });
 
   fact('counts say how many runs of each task have each status', async (stage) => {
@@ -72,7 +65,7 @@ export function listing({ fact }: Facts): void {
 }
 
 async function ids(stage: Stage, filter: Partial<RunFilter>): Promise<string[]> {
-  const { items } = await stage.backend.list({ ...ALL, ...filter });
+  const { items } = await stage.backend.list({ ...EVERY_RUN, ...filter });
   return items.map(({ id }) => id);
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { refuses } from './assertions.js';
-import { newRun } from './samples.js';
+import { EVERY_RUN, newRun } from './samples.js';
 import type { Stage } from './stage.js';
 import type { Facts } from './suite.js';
 
@@ -56,14 +56,6 @@ async function failed(stage: Stage, id: string): Promise<void> {
 }
 
 async function deadLetters(stage: Stage): Promise<string[]> {
-  const { items } = await stage.backend.list({
-    status: undefined,
-    task: undefined,
-    tag: undefined,
-    owner: undefined,
-    deadLetters: true,
-    limit: 50,
-    cursor: undefined,
-  });
+  const { items } = await stage.backend.list({ ...EVERY_RUN, deadLetters: true });
   return items.map(({ id }) => id);
 }

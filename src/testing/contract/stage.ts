@@ -30,7 +30,17 @@ export interface ContractSubject {
   readonly backend: Backend;
   /** The clock that the backend goes by, where it cannot go by the manual one. */
   readonly clock?: DrivenClock;
-  /** Called after the backend was closed: removes what it leaves behind. */
+  /**
+   * Gives a new backend, not opened yet, on what the last one has left: where that is open, as if its process were killed
+   * in this turn. The part `restart` of the suite needs it.
+   */
+  readonly reopen?: () => MaybePromise<Backend>;
+  /**
+   * Makes the backend take the process for dead that has this lease: another may have the run. The part `lostLeases`
+   * of the suite needs it.
+   */
+  readonly lose?: (lease: Lease) => MaybePromise<void>;
+  /** Called after the backends were closed: removes what they leave behind. */
   readonly dispose?: () => MaybePromise<void>;
 }
 
@@ -63,11 +73,17 @@ export class Stage {
   readonly settled: Run[] = [];
   readonly forgotten: string[] = [];
   readonly cancelledLate: string[] = [];
+  readonly #subject: ContractSubject;
+  readonly #options: StageOptions;
   #worker: Worker | undefined;
+  #next: Stage | undefined;
+  #closed = false;
 
-  private constructor(backend: Backend, clock: DrivenClock) {
-    this.backend = backend;
+  private constructor(subject: ContractSubject, clock: DrivenClock, options: StageOptions) {
+    this.backend = subject.backend;
     this.clock = clock;
+    this.#subject = subject;
+    this.#options = options;
   }
 
   /** Calls `act` with a backend that was opened for it alone, and closes it afterwards, however `act` ends. */
@@ -75,17 +91,46 @@ export class Stage {
     const clock = new ManualClock();
     const made = await make({ clock });
     const subject: ContractSubject = 'backend' in made ? made : { backend: made };
-    const stage = new Stage(subject.backend, subject.clock ?? clock);
+    const stage = new Stage(subject, subject.clock ?? clock, options);
     try {
-      await stage.backend.open(stage.#environment(options));
-      const unsubscribe = stage.backend.subscribe(null, (event) => stage.events.push(event));
+      await stage.#open();
       await act(stage);
-      unsubscribe();
     } finally {
-      stage.#worker?.stop();
-      await stage.backend.close();
+      await stage.close();
       await subject.dispose?.();
     }
+  }
+
+  /** A stage on what a process leaves that is killed now; it is opened `afterMs` later. Closed with this one. */
+  async reopen({ afterMs = 0 } = {}): Promise<Stage> {
+    const { reopen } = this.#subject;
+    assert(reopen, 'this part of the suite needs a subject that says how it is reopened');
+    const backend = await reopen();
+    await this.clock.run(afterMs);
+    this.#next = new Stage({ ...this.#subject, backend }, this.clock, this.#options);
+    await this.#next.#open();
+    return this.#next;
+  }
+
+  /** Takes a lease away. */
+  async lose(lease: Lease): Promise<void> {
+    const { lose } = this.#subject;
+    assert(lose, 'this part of the suite needs a subject that says how a lease is lost');
+    await lose(lease);
+  }
+
+  /** Lets no more runs begin, and closes the backend and those that came after it. */
+  async close(): Promise<void> {
+    await this.#next?.close();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#worker?.stop();
+    await this.backend.close();
+  }
+
+  async #open(): Promise<void> {
+    await this.backend.open(this.#environment(this.#options));
+    this.backend.subscribe(null, (event) => this.events.push(event));
   }
 
   #environment({ queueLimit = 1_000, retention }: StageOptions): BackendEnvironment {

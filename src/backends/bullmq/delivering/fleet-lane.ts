@@ -1,0 +1,81 @@
+import { nextTurn } from '../../../timing/next-turn.js';
+import type { FleetServer, LaneQueue } from '../server/fleet-server.js';
+import { LaneLimits } from './lane-limits.js';
+import { type LaneId, readLaneName } from '../runs/lane-name.js';
+
+/** What is assumed where the server does not say: that there is something to look for. */
+const UNKNOWN = 1;
+
+/** What a move of jobs gave, and whether one of those jobs may have been cancelled, or ended, before it. */
+export interface Taken<T> {
+  readonly moved: T;
+  /** 0: none of them was; anything else: see their notes. */
+  readonly doubt: number;
+}
+
+/** One lane, as this process uses it. */
+export class FleetLane {
+  readonly name: string;
+  readonly id: LaneId;
+  readonly queue: LaneQueue;
+  readonly limits: LaneLimits;
+  readonly #server: FleetServer;
+  #after: Promise<number> | undefined;
+
+  constructor(server: FleetServer, name: string) {
+    this.#server = server;
+    this.name = name;
+    this.id = readLaneName(name);
+    this.queue = server.queue(name);
+    this.limits = new LaneLimits(server, name);
+  }
+
+  /**
+   * Takes jobs, and asks afterwards about cancels: one that was answered before the server moved its job is among them,
+   * so that a cancelled run never starts, and no note is read for all the others.
+   *
+   * @param move sends one command, in this turn.
+   */
+  async take<T>(move: () => Promise<T>): Promise<Taken<T>> {
+    // Redis answers a connection's commands in their order; PostgreSQL has several connections.
+    const asked = this.#server.name === 'redis' ? this.#doubtAfter() : undefined;
+    const moved = await move();
+    const doubt = await (asked ?? this.#doubtAfter());
+    return { moved, doubt };
+  }
+
+  /** A job of it was given up, and none was taken for it: where they are counted, another process may have room now. */
+  slotFreed(): void {
+    if (this.limits.boundsSlots) this.tellOthers();
+  }
+
+  /** Whether as many of its runs are at work as may be, in all processes together; never rejects. */
+  async isFull(): Promise<boolean> {
+    if (!this.limits.boundsSlots) return false;
+    return this.#server.call('see how many runs are at work', () => this.queue.jobs.isMaxed()).catch(() => false);
+  }
+
+  /** There may be a job for somebody, or room for one. */
+  tellOthers(): void {
+    this.#server.publish({ type: 'lane', lane: this.name });
+  }
+
+  /** All moves of one turn share one question: it is sent when the turn ends. */
+  #doubtAfter(): Promise<number> {
+    return (this.#after ??= new Promise<number>((resolve) => {
+      nextTurn(() => {
+        this.#after = undefined;
+        resolve(this.doubt());
+      });
+    }));
+  }
+
+  /** Whether jobs of the lane may have been cancelled; never rejects. */
+  async doubt(): Promise<number> {
+    try {
+      return await this.#server.book.cancels(this.name);
+    } catch {
+      return UNKNOWN;
+    }
+  }
+}

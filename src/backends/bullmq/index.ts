@@ -1,0 +1,2 @@
+export { bullmq } from './bullmq.js';
+export type { BullmqOptions } from './bullmq-options.js';

@@ -1,0 +1,118 @@
+import type { BackendEnvironment } from '../../../ports/backend.js';
+import type { CancelledRequest } from '../../../task/run.js';
+import { isFinal } from '../../../task/status.js';
+import type { KeptCancel, Place } from '../book/book.js';
+import type { FleetRun } from '../runs/fleet-run.js';
+import type { FleetServer } from '../server/fleet-server.js';
+import type { RunReader, Sighting } from '../runs/run-reader.js';
+import type { Teller, WaitingEnds } from './waiting-ends.js';
+
+/** What {@link Cancelling} works with. */
+export interface CancellingParts {
+  readonly server: FleetServer;
+  readonly environment: BackendEnvironment;
+  readonly reader: RunReader;
+  readonly ends: WaitingEnds;
+  readonly teller: Teller;
+  /** Tells the holder of a job of this process, where there is one. */
+  readonly cancelHere: (jobId: string, cancel: KeptCancel) => void;
+}
+
+/** For how long it is the holder's to keep how a cancelled run has ended, in ms. */
+const HOLDERS_TURN_MS = 2_000;
+
+/**
+ * Cancels runs of the whole fleet. The request is kept first: whoever takes the job from then on finds it, and begins
+ * nothing; so that what is seen afterwards decides.
+ */
+export class Cancelling {
+  readonly #parts: CancellingParts;
+
+  constructor(parts: CancellingParts) {
+    this.#parts = parts;
+  }
+
+  /** Cancels as `Backend.cancel` says. */
+  async cancel(id: string, request: CancelledRequest, ordinal?: number): Promise<FleetRun | undefined> {
+    const { server, reader, environment } = this.#parts;
+    const [place] = await server.book.placesOf([id]);
+    if (place === undefined) return undefined;
+    const before = await reader.see(place);
+    if (before === undefined || (ordinal !== undefined && before.run.ordinal !== ordinal)) return undefined;
+    if (isUnkept(before) && before.job?.finishedOn === undefined) return this.#finish(before);
+    if (isFinal(before.run.status)) return this.#tooLate(before.run);
+    if (before.run.status === 'cancelling') return before.run;
+    const asked = { ...request, at: environment.clock.now() };
+    const cancel = await this.#request(place, asked);
+    if (cancel === null) return this.#tooLate((await reader.see(place))?.run ?? before.run);
+    return this.#pass(place, cancel, before.run);
+  }
+
+  /** Ends a run whose cancel was kept, as far as nobody else does; for those that were left half cancelled. */
+  async finishCancel(place: Pick<Place, 'lane' | 'jobId'>): Promise<void> {
+    const { server, reader, ends } = this.#parts;
+    const seen = await reader.seeNow(place);
+    if (seen?.note?.end) {
+      // A job that is active is its holder's to discard.
+      if (seen.state !== 'active') await ends.clear(place.lane, place.jobId);
+    } else if (seen === undefined) await server.book.dropCancel(place.lane, place.jobId);
+    else if (isUnkept(seen)) await this.#finishLate(seen);
+    // Who has just ended it may have found the cancel, and be about to keep that it was cancelled after all.
+    else if (isFinal(seen.run.status) && this.#isOver(seen)) await server.book.dropCancel(place.lane, place.jobId);
+  }
+
+  /** Keeps the request, and tells the holder. @returns the one that is kept; null where the run has ended. */
+  async #request({ lane, jobId }: Place, asked: KeptCancel): Promise<KeptCancel | null> {
+    const { server } = this.#parts;
+    const requested = server.book.requestCancel(lane, jobId, asked);
+    // Over one connection, the request is kept before anybody hears of it.
+    if (server.name === 'redis') server.publish({ type: 'cancel', lane, jobId, cancel: asked });
+    const cancel = await requested;
+    if (cancel !== null && server.name !== 'redis') server.publish({ type: 'cancel', lane, jobId, cancel });
+    return cancel;
+  }
+
+  /** The request is kept: the run ends now where it waits; its holder hears of it where it is at work. */
+  async #pass(place: Place, cancel: KeptCancel, before: FleetRun): Promise<FleetRun> {
+    const { server, reader, teller } = this.#parts;
+    const { lane, jobId } = place;
+    this.#parts.cancelHere(jobId, cancel);
+    const seen = await reader.seeNow(place);
+    if (seen === undefined) return before;
+    if (isUnkept(seen)) return this.#finish(seen);
+    if (seen.run.status === 'cancelling') {
+      teller.tell(seen.run, { type: 'run:cancelling', reason: cancel.reason, by: cancel.by });
+      return seen.run;
+    }
+    if (seen.run.status === 'cancelled') return seen.run;
+    await server.book.dropCancel(lane, jobId);
+    // Whoever held it may have found the cancel first, and kept that it was cancelled after all.
+    const { run } = (await reader.see(place)) ?? seen;
+    return run.status === 'cancelled' ? run : this.#tooLate(run);
+  }
+
+  /** Who has just ended its job may be about to keep the end. */
+  async #finishLate(seen: Sighting): Promise<void> {
+    if (this.#isOver(seen)) await this.#finish(seen);
+  }
+
+  #isOver({ run }: Sighting): boolean {
+    return this.#parts.environment.clock.now() - (run.state.finishedAt ?? 0) >= HOLDERS_TURN_MS;
+  }
+
+  async #finish(seen: Sighting): Promise<FleetRun> {
+    const { run } = seen;
+    if (await this.#parts.ends.end(run)) return run;
+    return (await this.#parts.reader.see(run.origin))?.run ?? run;
+  }
+
+  #tooLate(run: FleetRun): FleetRun {
+    this.#parts.environment.observer.cancelledLate(run);
+    return run;
+  }
+}
+
+/** It is cancelled for whoever looks, and the book does not say so yet. */
+function isUnkept({ run, note }: Sighting): boolean {
+  return run.status === 'cancelled' && !note?.end;
+}

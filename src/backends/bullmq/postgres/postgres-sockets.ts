@@ -1,0 +1,53 @@
+import { Socket } from 'node:net';
+import type { BullmqSettings } from '../bullmq-options.js';
+
+/** How long a connection may be silent until it is asked whether it is there, in ms. */
+const KEEP_ALIVE_MS = 10_000;
+
+/** The sockets of a process's connections: whatever becomes of a server that is silent, they can be ended. */
+export class PostgresSockets {
+  readonly #sockets = new Set<Socket>();
+
+  /** Makes one, not connected yet. */
+  readonly make = (): Socket => {
+    const socket = new Socket();
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    return socket;
+  };
+
+  /** How many there are. */
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+/** How clients connect, and how long their statements may take in ms. */
+export function connectionConfig(
+  settings: Pick<BullmqSettings, 'connection' | 'callTimeoutMs'>,
+  sockets: PostgresSockets,
+  statementMs = settings.callTimeoutMs,
+) {
+  const url = new URL(settings.connection);
+  // What a URL says wins over what else is said: BullMQ's own options would be lost.
+  const theirs = url.searchParams.get('options');
+  url.searchParams.delete('options');
+  const isolation = String.raw`-c default_transaction_isolation=read\ committed`;
+  return {
+    connectionString: url.href,
+    application_name: 'errand',
+    // Statements of ours rely on seeing what was committed just before them.
+    options: theirs === null ? isolation : `${theirs} ${isolation}`,
+    stream: sockets.make,
+    connectionTimeoutMillis: settings.callTimeoutMs,
+    query_timeout: statementMs,
+    // So that the server, too, gives up what nobody waits for any more.
+    statement_timeout: statementMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+  };
+}

@@ -1,0 +1,118 @@
+/*
+ * Lua that scripts share. What lies where, each name after the prefix and a colon:
+ *
+ *   places             hash    run id → place, as `place-text.ts` writes it
+ *   order              zset    run id by ordinal; `kind:import` the same for imports
+ *   note:{job}         hash    what is rare about a run, see `redis-notes.ts`
+ *   marked:{lane}      set     jobs that `FleetBook.cancels` counts
+ *   cancelling:{lane}  set     those of them that have no end
+ *   heldends:{lane}    hash    job → status of an end that a handler holds
+ *   heldretries:{lane} zset    job by when the next attempt of a held one is due
+ *   retrying:{lane}    zset    job by when the next attempt of any other is due
+ *   ends:{status}:{lane}       zset    job by the end of its run, in the book
+ *   keptends:{status}:{lane}   zset    the same of those with keys
+ *   keys               hash    key → what it stands for
+ *   keyof              hash    run id → key
+ *   keytimes           zset    key by when its time is over
+ *   endedkeys          zset    key by the end of its run
+ *   expiry             zset    job by when it expires; `expirylanes` hash job → lane
+ *   unadded            zset    job by when it was claimed; `jobtexts` hash job → text
+ *   schedules          hash    id → version, newline, JSON
+ *   lanes, paused      sets; `processes` zset by until when they are there; `turn:{name}` strings; `store` a string
+ */
+
+/** Places: `place-text.ts` says what is in one. */
+export const PLACES = `
+local function fieldsOf(text)
+  local fields = {}
+  for field in string.gmatch(text .. '\\n', '(.-)\\n') do fields[#fields + 1] = field end
+  return fields
+end
+
+local function placeOf(id)
+  local text = redis.call('HGET', key('places'), id)
+  if not text then return nil end
+  local fields = fieldsOf(text)
+  local place = { text = text, lane = fields[1], ordinal = tonumber(fields[2]) }
+  place.base = tonumber(fields[3] or '') or 0
+  place.job = (fields[5] or '') == '' and id or fields[5]
+  return place
+end
+
+local function unexpire(job)
+  redis.call('ZREM', key('expiry'), job)
+  redis.call('HDEL', key('expirylanes'), job)
+end
+
+local function claimedNoMore(job)
+  redis.call('HDEL', key('jobtexts'), job)
+  redis.call('ZREM', key('unadded'), job)
+end
+
+local function forgetPlace(id)
+  redis.call('HDEL', key('places'), id)
+  redis.call('ZREM', key('order'), id)
+  redis.call('ZREM', key('kind', 'import'), id)
+end
+`;
+
+/** Keys, and the ended runs that are kept for them. Needs {@link PLACES}. */
+export const KEYS = `
+local function keyNamed(name)
+  local text = redis.call('HGET', key('keys'), name)
+  if not text then return nil end
+  local fields = fieldsOf(text)
+  return { expiresAt = tonumber(fields[1]), id = fields[2], job = fields[3], fingerprint = fields[4] }
+end
+
+local function dropKey(name)
+  local kept = keyNamed(name)
+  if not kept then return end
+  redis.call('HDEL', key('keys'), name)
+  redis.call('ZREM', key('keytimes'), name)
+  redis.call('ZREM', key('endedkeys'), name)
+  if redis.call('HGET', key('keyof'), kept.id) == name then redis.call('HDEL', key('keyof'), kept.id) end
+  local ended = redis.call('HMGET', key('note', kept.job), 'status', 'lane', 'finishedAt')
+  if ended[1] and redis.call('ZREM', key('keptends', ended[1], ended[2]), kept.job) == 1 then
+    redis.call('ZADD', key('ends', ended[1], ended[2]), ended[3], kept.job)
+  end
+end
+
+local function keyEnded(name, id, finishedAt)
+  local kept = keyNamed(name)
+  if not kept or kept.id ~= id then return end
+  if kept.expiresAt <= tonumber(finishedAt) then dropKey(name)
+  else redis.call('ZADD', key('endedkeys'), finishedAt, name) end
+end
+`;
+
+/** Ends in the book. Needs {@link PLACES} and {@link KEYS}. */
+export const ENDS = `
+local function shelve(job)
+  local ended = redis.call('HMGET', key('note', job), 'status', 'lane', 'finishedAt', 'id', 'key')
+  if not ended[1] then return end
+  local kept = ended[5] and keyNamed(ended[5])
+  local shelf = kept and kept.job == job and 'keptends' or 'ends'
+  redis.call('ZADD', key(shelf, ended[1], ended[2]), ended[3], job)
+  if shelf == 'keptends' then keyEnded(ended[5], ended[4], ended[3]) end
+end
+
+local function unshelve(job, lane)
+  for _, status in ipairs({ 'completed', 'failed', 'cancelled' }) do
+    redis.call('ZREM', key('ends', status, lane), job)
+    redis.call('ZREM', key('keptends', status, lane), job)
+  end
+end
+
+local function forgetJob(job, lane)
+  unshelve(job, lane)
+  redis.call('SREM', key('cancelling', lane), job)
+  redis.call('SREM', key('marked', lane), job)
+  redis.call('HDEL', key('heldends', lane), job)
+  redis.call('ZREM', key('heldretries', lane), job)
+  redis.call('ZREM', key('retrying', lane), job)
+  unexpire(job)
+  claimedNoMore(job)
+  redis.call('DEL', key('note', job))
+end
+`;

@@ -1,0 +1,180 @@
+import type { FleetBook, Place, Placed } from '../book/book.js';
+import { kindOfLane } from '../runs/lane-name.js';
+import { readPlace, writePlace } from '../book/place-text.js';
+import { ENDS, KEYS, PLACES } from './redis-lua.js';
+import { listOf, RedisScript, type RedisServer, textOf } from './redis-script.js';
+
+const PAGE = new RedisScript(
+  'list runs',
+  `
+local _, name, below, limit = unpack(ARGV)
+local ids = redis.call('ZREVRANGEBYSCORE', key(name), below, '-inf', 'LIMIT', 0, limit)
+if #ids == 0 then return {{}, {}} end
+-- Those with the same ordinal as the last come with it: processes that accept at the same time may choose the same.
+if #ids == tonumber(limit) then
+  local last, isNext = ids[#ids], false
+  local ordinal = redis.call('ZSCORE', key(name), last)
+  for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key(name), ordinal, ordinal)) do
+    if isNext then ids[#ids + 1] = id end
+    isNext = isNext or id == last
+  end
+end
+local texts = {}
+for first = 1, #ids, 1000 do
+  for _, text in ipairs(redis.call('HMGET', key('places'), unpack(ids, first, math.min(first + 999, #ids)))) do
+    texts[#texts + 1] = text
+  end
+end
+return {ids, texts}`,
+);
+
+const FORGET = new RedisScript(
+  'forget ended runs',
+  PLACES,
+  KEYS,
+  ENDS,
+  `
+for i = 2, #ARGV, 3 do
+  local id, job, lane = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local name = redis.call('HGET', key('keyof'), id)
+  local kept = name and keyNamed(name)
+  if kept and kept.job == job then dropKey(name) end
+  forgetJob(job, lane)
+  local place = placeOf(id)
+  if place and place.job == job then forgetPlace(id) end
+end`,
+);
+
+const EXPIRED = new RedisScript(
+  'look for runs that waited too long',
+  `
+local jobs = redis.call('ZRANGEBYSCORE', key('expiry'), '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
+if #jobs == 0 then return {} end
+return {jobs, redis.call('HMGET', key('expirylanes'), unpack(jobs))}`,
+);
+
+/** How many places one command writes at most: the server does nothing else meanwhile. */
+const WRITE_MOST = 500;
+
+/** What was placed in a turn and is not sent yet. */
+class Batch {
+  readonly placed: Placed[] = [];
+  readonly expiring: { readonly place: Place; readonly expiresAt: number }[] = [];
+  readonly written: Promise<void>;
+
+  /** @param write is called in a microtask, with all that the turn has put in by then. */
+  constructor(write: (batch: Batch) => Promise<void>) {
+    this.written = Promise.resolve().then(() => write(this));
+  }
+}
+
+/** Where runs are. */
+export class RedisPlaces {
+  readonly #server: RedisServer;
+  #batch: Batch | undefined;
+
+  constructor(server: RedisServer) {
+    this.#server = server;
+  }
+
+  /**
+   * Is sent in a microtask that was asked for before this returns. BullMQ's `addJob` waits for its client first, and so
+   * sends later, when it is called after this: the job of a run is never there without its place.
+   */
+  place(placed: Placed, expiresAt: number | null): Promise<void> {
+    const batch = (this.#batch ??= new Batch((written) => this.#write(written)));
+    batch.placed.push(placed);
+    if (expiresAt !== null) batch.expiring.push({ place: placed.place, expiresAt });
+    return batch.written;
+  }
+
+  async placesOf(ids: readonly string[]): Promise<readonly (Place | undefined)[]> {
+    if (ids.length === 0) return [];
+    const { client, call, key } = this.#parts;
+    const texts = await call('look up runs', () => client.hmget(key('places'), ...ids));
+    return ids.map((id, at) => placeFrom(id, texts[at]));
+  }
+
+  page(below: number, limit: number): Promise<readonly Placed[]> {
+    return this.#page('order', Number.isFinite(below) ? `(${below}` : '+inf', limit);
+  }
+
+  ofKind(kind: 'import'): Promise<readonly Placed[]> {
+    return this.#page(`kind:${kind}`, '+inf', -1);
+  }
+
+  async forget(gone: Parameters<FleetBook['forget']>[0]): Promise<void> {
+    if (gone.length === 0) return;
+    await this.#server.run(
+      FORGET,
+      gone.flatMap(({ id, jobId, lane }) => [id, jobId, lane]),
+    );
+  }
+
+  async expired(now: number, limit: number): Promise<readonly { readonly lane: string; readonly jobId: string }[]> {
+    const [jobs, lanes] = await this.#server.list(EXPIRED, [now, limit]);
+    return listOf(jobs).map((job, at) => ({ jobId: textOf(job), lane: textOf(listOf(lanes)[at]) }));
+  }
+
+  async unexpire(jobIds: readonly string[]): Promise<void> {
+    if (jobIds.length === 0) return;
+    const { client, call, key } = this.#parts;
+    await call('keep that runs began', () =>
+      Promise.all([client.zrem(key('expiry'), ...jobIds), client.hdel(key('expirylanes'), ...jobIds)]),
+    );
+  }
+
+  get #parts() {
+    const server = this.#server;
+    return { client: server.client, call: server.call, key: (...names: string[]) => server.key(...names) };
+  }
+
+  async #page(name: string, below: string, limit: number): Promise<readonly Placed[]> {
+    const [ids, texts] = await this.#server.list(PAGE, [name, below, limit]);
+    return listOf(ids).flatMap((id, at) => {
+      const place = placeFrom(textOf(id), listOf(texts)[at]);
+      return place === undefined ? [] : [{ id: textOf(id), place }];
+    });
+  }
+
+  #write(batch: Batch): Promise<void> {
+    this.#batch = undefined;
+    return this.#server.call('place runs', async () => {
+      this.#server.sendTogether();
+      const sent: Promise<unknown>[] = [];
+      for (let at = 0; at < batch.placed.length; at += WRITE_MOST)
+        sent.push(...this.#send(batch.placed.slice(at, at + WRITE_MOST)));
+      sent.push(...this.#sendExpiring(batch));
+      await Promise.all(sent);
+    });
+  }
+
+  /** In this order: what is listed has a place. */
+  #send(placed: readonly Placed[]): Promise<unknown>[] {
+    const { client, key } = this.#parts;
+    const texts: string[] = [];
+    const order: (string | number)[] = [];
+    const imports: (string | number)[] = [];
+    for (const each of placed) {
+      const { id, place } = each;
+      texts.push(id, writePlace(each));
+      order.push(place.ordinal, id);
+      if (kindOfLane(place.lane) === 'import') imports.push(place.ordinal, id);
+    }
+    const sent = [client.hset(key('places'), ...texts), client.zadd(key('order'), ...order)];
+    if (imports.length > 0) sent.push(client.zadd(key('kind:import'), ...imports));
+    return sent;
+  }
+
+  #sendExpiring({ expiring }: Batch): Promise<unknown>[] {
+    if (expiring.length === 0) return [];
+    const { client, key } = this.#parts;
+    const lanes = expiring.flatMap(({ place }) => [place.jobId, place.lane]);
+    const times = expiring.flatMap(({ place, expiresAt }) => [expiresAt, place.jobId]);
+    return [client.hset(key('expirylanes'), ...lanes), client.zadd(key('expiry'), ...times)];
+  }
+}
+
+function placeFrom(id: string, text: unknown): Place | undefined {
+  return typeof text === 'string' ? readPlace(id, text) : undefined;
+}

@@ -1,0 +1,179 @@
+import type { IQueueBackend, KeyPrefixOptions, QueueBaseOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from '../../../ports/logger.js';
+import { TaskError } from '../../../task/errors.js';
+import { nextTurn } from '../../../timing/next-turn.js';
+import { nodeCrypto } from '../../../timing/node-crypto.js';
+import type { FleetBook } from '../book/book.js';
+import type { BullmqSettings } from '../bullmq-options.js';
+import { Deadlines } from '../server/deadlines.js';
+import { FleetMessages, MAX_MESSAGE_BYTES, MAX_UNREAD_MESSAGES } from '../server/fleet-messages.js';
+import type { FleetMessage, FleetServer, LaneQueue } from '../server/fleet-server.js';
+import { loadPackage } from '../server/missing-package.js';
+import { redisBook } from './redis-book.js';
+import { connectFirst, makeRedisClient, reportOutages } from './redis-client.js';
+import { checkRedisFitness } from './redis-fitness.js';
+import { RedisLaneQueue } from './redis-lane-queue.js';
+
+/** How much is gathered before it is written, in bytes: about as much as eight runs take. */
+const WRITE_BYTES = 6_000;
+
+/** What a Redis is used with. */
+export interface RedisServerParts {
+  readonly settings: BullmqSettings;
+  readonly logger: Logger | undefined;
+}
+
+/** What there is while it is connected. */
+interface Connected {
+  readonly client: Redis;
+  readonly root: IQueueBackend;
+  readonly book: FleetBook;
+  readonly messages: FleetMessages;
+}
+
+/**
+ * A fleet's Redis: one connection for all calls, one for the messages of others, and one for each lane that waits for
+ * work. A connection that was lost is made again for ever; until then every call fails.
+ */
+export class RedisServer implements FleetServer {
+  readonly name = 'redis';
+  readonly processId = nodeCrypto().randomBytes(9).toString('hex');
+  readonly #parts: RedisServerParts;
+  readonly #deadlines: Deadlines;
+  readonly #listeners: ((message: FleetMessage) => void)[] = [];
+  readonly #backListeners: (() => void)[] = [];
+  readonly #lanes = new Map<string, RedisLaneQueue>();
+  #client: Redis | undefined;
+  #connected: Connected | undefined;
+
+  constructor(parts: RedisServerParts) {
+    this.#parts = parts;
+    this.#deadlines = new Deadlines({ server: 'redis', timeoutMs: parts.settings.callTimeoutMs });
+  }
+
+  get book(): FleetBook {
+    return this.#open.book;
+  }
+
+  async open(): Promise<void> {
+    const client = await makeRedisClient(this.#parts.settings, 2 * this.#parts.settings.callTimeoutMs);
+    this.#client = client;
+    try {
+      await this.call('connect', () => connectFirst(client));
+      await this.call('look at its settings', () => checkRedisFitness(client, this.#parts.logger));
+      this.#connected = await this.#build(client);
+      await this.call('listen to messages', () => this.#open.messages.open());
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    reportOutages(client, this.#parts.logger, () => this.#onBack());
+  }
+
+  queue(lane: string): LaneQueue {
+    let queue = this.#lanes.get(lane);
+    if (queue === undefined) {
+      const { client, root } = this.#open;
+      const makeWaiter = (blockMs: number): Redis =>
+        client.duplicate({ socketTimeout: blockMs + this.#parts.settings.callTimeoutMs });
+      queue = new RedisLaneQueue({ jobs: root.forQueue(lane), client, makeWaiter });
+      this.#lanes.set(lane, queue);
+    }
+    return queue;
+  }
+
+  call<T>(what: string, call: () => Promise<T>): Promise<T> {
+    this.#gather();
+    return this.#deadlines.run(what, call);
+  }
+
+  /**
+   * What is sent in one turn of the event loop is written together: each write costs more than most commands do. Not all
+   * of it at once where it is much, or the server would have nothing to do while this process makes commands, and this
+   * process nothing while the server does them.
+   */
+  #gather(): void {
+    const stream = this.#connected?.client.stream;
+    if (stream === undefined) return;
+    if (stream.writableCorked === 0) {
+      stream.cork();
+      nextTurn(() => stream.uncork());
+    } else if (stream.writableLength >= WRITE_BYTES) {
+      stream.uncork();
+      stream.cork();
+    }
+  }
+
+  publish(message: FleetMessage): void {
+    this.#connected?.messages.publish(message);
+  }
+
+  onMessage(listener: (message: FleetMessage) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  onBack(listener: () => void): void {
+    this.#backListeners.push(listener);
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client;
+    const connected = this.#connected;
+    this.#client = undefined;
+    this.#connected = undefined;
+    for (const lane of this.#lanes.values()) void lane.rest();
+    this.#lanes.clear();
+    if (connected) await this.call('take leave', () => takeLeave(connected)).catch(() => undefined);
+    client?.disconnect();
+    this.#deadlines.close();
+  }
+
+  get #open(): Connected {
+    if (this.#connected === undefined) throw new TaskError('BACKEND', 'Redis was used before it was opened');
+    return this.#connected;
+  }
+
+  async #build(client: Redis): Promise<Connected> {
+    const { settings } = this.#parts;
+    const { createRedisBackend, Relay } = await loadPackage('bullmq', () => import('bullmq'));
+    const shared: QueueBaseOptions & KeyPrefixOptions = { connection: client, prefix: settings.prefix };
+    const root = createRedisBackend('fleet', { ...shared, ...jobOptions(settings) });
+    root.on('error', () => undefined); // its calls fail by themselves
+    const relay = new Relay({
+      ...shared,
+      nodeId: this.processId,
+      namespace: 'errand',
+      // A connection on which it hears nothing for longer is taken for lost.
+      blockTimeout: settings.callTimeoutMs,
+      maxMessageSize: MAX_MESSAGE_BYTES,
+      inboxMaxLength: MAX_UNREAD_MESSAGES,
+    });
+    const messages = new FleetMessages(relay, this.#listeners, () => this.#onBack());
+    await this.call('prepare BullMQ', () => root.waitUntilReady());
+    const book = redisBook({ client, prefix: settings.prefix, call: this.call.bind(this) });
+    return { client, root, messages, book };
+  }
+
+  #onBack(): void {
+    for (const listener of this.#backListeners) listener();
+  }
+}
+
+/** What BullMQ's scripts are told of this process. */
+function jobOptions({ lockMs, stalledCheckMs }: BullmqSettings) {
+  return {
+    lockDuration: lockMs,
+    // How many crashes a run may have is counted by us.
+    maxStalledCount: 1_000_000_000,
+    // One process looks at a time. Shorter than our timers, or every second look would find that it comes too early.
+    stalledInterval: Math.floor(stalledCheckMs * 0.9),
+  };
+}
+
+/** What is under way is answered first, where the server answers at all. */
+async function takeLeave({ client, book, messages, root }: Connected): Promise<void> {
+  await Promise.allSettled([book.close(), messages.close()]);
+  await root.close();
+  await client.quit();
+}
