@@ -298,6 +298,84 @@ describe('process', () => {
     });
   });
 
+  describe('onOutcome', () => {
+    const oddFails = (n: number): number => {
+      if (n % 2 === 1) throw new Error(`odd ${n}`);
+      return 2 * n;
+    };
+
+    it('is told what became of each item, in the order in which they end', async () => {
+      const told: unknown[] = [];
+      await new BatchProcessor({ maxConcurrent: 1 }).process(range(3), oddFails, {
+        keep: 'none',
+        onOutcome: (outcome) => told.push(outcome),
+      });
+      expect(told).toEqual([
+        { index: 0, item: 0, status: 'succeeded', value: 0, attempts: 1 },
+        { index: 1, item: 1, status: 'failed', error: expect.objectContaining({ message: 'odd 1' }), attempts: 1 },
+        { index: 2, item: 2, status: 'succeeded', value: 4, attempts: 1 },
+      ]);
+    });
+
+    it.each([['succeeds', 0] as const, ['fails', 1] as const])(
+      'keeps the place of an item that %s until what it gives has settled',
+      async (_, first) => {
+        const begun: number[] = [];
+        let written = (): void => undefined;
+        const result = new BatchProcessor({ maxConcurrent: 1 }).process(
+          [first, 2],
+          (n) => {
+            begun.push(n);
+            return oddFails(n);
+          },
+          { onOutcome: ({ item }) => (item === 2 ? undefined : new Promise<void>((resolve) => (written = resolve))) },
+        );
+        await settle();
+        expect(begun).toEqual([first]);
+        written();
+        expect((await result).total).toBe(2);
+        expect(begun).toEqual([first, 2]);
+      },
+    );
+
+    it('is not told of items that an abort has cancelled', async () => {
+      const work = new HeldHandler<number>();
+      const controller = new AbortController();
+      const told: number[] = [];
+      const result = new BatchProcessor().process([1, 2], work.handler, {
+        signal: controller.signal,
+        onOutcome: ({ item }) => told.push(item),
+      });
+      await work.finish(1);
+      const held = await work.untilBegun(2);
+      controller.abort();
+      held.reject(controller.signal.reason);
+      expect(await result).toMatchObject({ succeeded: 1, cancelled: 1 });
+      expect(told).toEqual([1]);
+    });
+
+    it.each([
+      [
+        'throws',
+        (): never => {
+          throw new RangeError('no room');
+        },
+      ],
+      ['rejects', () => Promise.reject(new RangeError('no room'))],
+    ])('that %s stops the call, which rejects with it when the items at work have settled', async (_, onOutcome) => {
+      const work = new HeldHandler<number>();
+      const source = new CountingSource();
+      const result = rejection(new BatchProcessor({ maxConcurrent: 2 }).process(source, work.handler, { onOutcome }));
+      await work.finish(0);
+      const { ctx, resolve } = await work.untilBegun(1);
+      await settle();
+      expect(ctx.signal.aborted).toBe(true);
+      resolve();
+      expect(await result).toMatchObject({ name: 'RangeError', message: 'no room' });
+      expect(work.begun).toEqual([0, 1]);
+    });
+  });
+
   it('gives the event loop its turns, however many items need no waiting, also under fake timers', async () => {
     jest.useFakeTimers();
     try {
@@ -344,6 +422,7 @@ describe('process', () => {
       ['an unknown keep', [[1], () => 1, { keep: 'some' }], 'RangeError', /keep must be/],
       ['a signal that is none', [[1], () => 1, { signal: {} }], 'TypeError', /signal must be/],
       ['an onProgress that is none', [[1], () => 1, { onProgress: 1 }], 'TypeError', /onProgress must be/],
+      ['an onOutcome that is none', [[1], () => 1, { onOutcome: {} }], 'TypeError', /onOutcome must be/],
     ];
 
     it.each(calls)('%s: process rejects', async (_, given, name, message) => {

@@ -1,10 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChaosReport } from './ledger.js';
+import { type ChaosLife, diceOf, live, readLedger } from './life.js';
+
+/** The ways in which workers can be made to fail. */
+export const SABOTAGES = ['ack-early', 'no-checkpoints'] as const;
+export type Sabotage = (typeof SABOTAGES)[number];
 
 /** What {@link chaos} takes. */
 export interface ChaosOptions {
@@ -14,92 +16,59 @@ export interface ChaosOptions {
   readonly trials: number;
   /** Decides the work, and when each process is killed. */
   readonly seed: number;
-  /** Makes the workers say `accepted` before it is true: a check that cannot fail proves nothing. */
-  readonly sabotage?: 'ack-early';
-}
-
-/** What was found when all processes had been killed and the last one had done all that was left. */
-export interface ChaosReport {
-  readonly accepted: number;
-  /** Runs that had begun in a process that was killed, and ended in a later one. */
-  readonly recovered: number;
-  /** Accepted runs that are not there, or have not ended. */
-  readonly lost: readonly string[];
-  /** Runs that began again after their end was told, and keys with two runs. */
-  readonly duplicated: readonly string[];
-  /** Runs that ended otherwise than they should have. */
-  readonly unexpected: readonly string[];
-}
-
-/** Everything that the processes told, whichever of them. */
-class Ledger {
-  readonly #accepted = new Map<string, string>();
-  readonly #begun = new Map<string, Set<number>>();
-  readonly #ended = new Map<string, string>();
-  readonly #keys = new Map<string, string>();
-  readonly #cancelled = new Set<string>();
-  readonly #final = new Map<string, string>();
-  readonly duplicated: string[] = [];
-
-  note(life: number, line: string): void {
-    const [what, id = '', detail = ''] = line.split(' ');
-    if (what === 'accepted') this.#accepted.set(id, detail);
-    else if (what === 'began') this.#begin(life, id);
-    else if (what === 'ended') this.#end(id, detail);
-    else if (what === 'keyed') this.#key(id, detail);
-    else if (what === 'cancelled') this.#cancelled.add(id);
-    else if (what === 'final') this.#final.set(id, detail);
-  }
-
-  #begin(life: number, id: string): void {
-    if (this.#ended.has(id)) this.duplicated.push(`${id} began again after it had ${String(this.#ended.get(id))}`);
-    const lives = this.#begun.get(id) ?? new Set();
-    this.#begun.set(id, lives.add(life));
-  }
-
-  #end(id: string, status: string): void {
-    const before = this.#ended.get(id);
-    if (before !== undefined && before !== status) this.duplicated.push(`${id} ended as ${before} and as ${status}`);
-    this.#ended.set(id, status);
-  }
-
-  #key(key: string, id: string): void {
-    const known = this.#keys.get(key);
-    if (known !== undefined && known !== id) this.duplicated.push(`key ${key} has the runs ${known} and ${id}`);
-    this.#keys.set(key, id);
-  }
-
-  report(): ChaosReport {
-    const accepted = [...this.#accepted.keys()];
-    const wrong = accepted.filter((id) => this.#final.has(id) && this.#final.get(id) !== this.#accepted.get(id));
-    const toldOtherwise = [...this.#ended].filter(([id, status]) => (this.#final.get(id) ?? status) !== status);
-    const notCancelled = [...this.#cancelled].filter((id) => this.#final.get(id) !== 'cancelled');
-    return {
-      accepted: accepted.length,
-      recovered: [...this.#begun.values()].filter((lives) => lives.size > 1).length,
-      lost: accepted.filter((id) => !this.#final.has(id)),
-      duplicated: this.duplicated,
-      unexpected: [...wrong, ...toldOtherwise.map(([id]) => id), ...notCancelled].map(
-        (id) => `${id} is ${String(this.#final.get(id))}`,
-      ),
-    };
-  }
+  /**
+   * What the workers do wrong, for a check that cannot fail proves nothing: they say `accepted` before it is true, or keep
+   * nothing of how far an import has come.
+   */
+  readonly sabotage?: Sabotage;
 }
 
 /** Kills one process after the other, each of which works on what the one before has left; then lets a last one end. */
-export async function chaos({ worker, trials, seed, sabotage }: ChaosOptions): Promise<ChaosReport> {
+export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { trials, seed } = options;
+  return inFolder(async (folder) => {
+    const lives = { ...options, folder, store: join(folder, 'errand.db') };
+    for (let life = 0; life < trials; life += 1)
+      await live(lives, { life, mode: 'work', killAfterMs: delayOf(seed, life) });
+    await live(lives, { life: trials, mode: 'drain', killAfterMs: Infinity });
+    return readLedger(folder);
+  });
+}
+
+/** What {@link fleetChaos} takes. */
+export interface FleetChaosOptions extends ChaosOptions {
+  /** The server that all processes share, with nothing on it. */
+  readonly url: string;
+}
+
+/** How many processes of a fleet there are at once. */
+const AT_ONCE = 4;
+
+/**
+ * Kills processes of a fleet, several of which are there at any time: some only start runs, the others work on those of
+ * all. Then lets a last one end.
+ */
+export async function fleetChaos({ url, ...options }: FleetChaosOptions): Promise<ChaosReport> {
+  const { trials, seed } = options;
+  return inFolder(async (folder) => {
+    const lives = { ...options, folder, store: url };
+    let next = 0;
+    const oneAfterTheOther = async (): Promise<void> => {
+      for (let life = next++; life < trials; life = next++) {
+        const mode: ChaosLife['mode'] = life % AT_ONCE === 1 ? 'start' : 'work';
+        await live(lives, { life, mode, killAfterMs: diceOf(seed, life) * 1_500 - 20 });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, oneAfterTheOther));
+    await live(lives, { life: trials, mode: 'drain', killAfterMs: Infinity });
+    return readLedger(folder);
+  });
+}
+
+async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'errand-chaos-'));
-  const ledger = new Ledger();
   try {
-    for (let life = 0; life <= trials; life += 1) {
-      const mode = life < trials ? 'work' : 'drain';
-      const args = [worker, join(folder, 'errand.db'), String(life), String(seed + life), mode];
-      const child = spawn(process.execPath, [...args, ...(sabotage === undefined ? [] : [sabotage])], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await liveAndDie(child, { ledger, life, killAfterMs: mode === 'drain' ? Infinity : delayOf(seed, life) });
-    }
-    return ledger.report();
+    return await use(folder);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -107,23 +76,5 @@ export async function chaos({ worker, trials, seed, sabotage }: ChaosOptions): P
 
 /** Most are killed at work, some while they still take up what is left: 0 to 150 ms after they are ready, or before. */
 function delayOf(seed: number, life: number): number {
-  const dice = Math.abs(Math.sin(seed * 1_000 + life * 7.31) * 10_000) % 1;
-  return dice * 160 - 10;
-}
-
-async function liveAndDie(
-  child: ChildProcess,
-  { ledger, life, killAfterMs }: { ledger: Ledger; life: number; killAfterMs: number },
-): Promise<void> {
-  if (child.stdout === null) throw new Error('a child without output');
-  const exited = once(child, 'exit');
-  const early = killAfterMs < 0 ? sleep(60).then(() => child.kill('SIGKILL')) : undefined;
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line === 'ready' && killAfterMs >= 0 && killAfterMs < Infinity)
-      void sleep(killAfterMs).then(() => child.kill('SIGKILL'));
-    ledger.note(life, line);
-  }
-  await early;
-  const [code] = (await exited) as [number | null];
-  if (code !== null && code !== 0) throw new Error(`process ${life} ended with code ${code}`);
+  return diceOf(seed, life) * 160 - 10;
 }

@@ -1,15 +1,19 @@
 import { writeSync } from 'node:fs';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-import { defineTask, TaskManager, type RunHandle } from 'errand';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TaskManager, type ListQuery, type Run, type RunHandle } from 'errand';
+import { bullmq } from 'errand/bullmq';
+import { fileFolder, importRuns } from 'errand/koa';
+import { nextDue, parsePlan } from 'errand/schedule';
 import { sqlite } from 'errand/sqlite';
+import { AT_ONCE, RECORDS } from './imported.js';
+import { endless, flaky, plain, record, say, scheduled } from './worker-tasks.js';
 
-// node worker.js <file> <life> <seed> work|drain [ack-early]
-const [file = '', life = '', seed = '1', mode, sabotage] = process.argv.slice(2);
-
-/** Tells the harness at once: what is in the pipe outlives the process. */
-function say(...words: readonly (string | number)[]): void {
-  writeSync(1, `${words.join(' ')}\n`);
-}
+// node worker.js <file or URL> <ledger> <life> <seed> work|start|drain [ack-early|no-checkpoints]
+const [store = '', ledger = '', life = '', seed = '1', mode, sabotage] = process.argv.slice(2);
+/** Whether others are at work at the same time. */
+const inFleet = store.includes('://');
 
 /** mulberry32: the same numbers for the same seed. */
 function randomOf(state: number): () => number {
@@ -22,42 +26,73 @@ function randomOf(state: number): () => number {
 }
 
 const random = randomOf(Number(seed));
-const many = { maxCrashes: 1_000 };
-const begin = (ctx: { runId: string; attempt: number }): void => say('began', ctx.runId, ctx.attempt);
-
-const plain = defineTask({
-  name: 'plain',
-  ...many,
-  handler: async (_: unknown, ctx) => {
-    begin(ctx);
-    await turn();
-    return 'done';
-  },
-});
-const flaky = defineTask({
-  name: 'flaky',
-  ...many,
-  retry: { maxAttempts: 2, initialDelayMs: 5, jitter: 'none' },
-  handler: async (_: unknown, ctx) => {
-    begin(ctx);
-    await sleep(2);
-    if (ctx.attempt === 1) throw new Error('the first attempt fails');
-    return 'done';
-  },
-});
-const endless = defineTask({
-  name: 'endless',
-  ...many,
-  handler: (_: unknown, ctx) => {
-    begin(ctx);
-    return new Promise((_resolve, reject) => ctx.signal.addEventListener('abort', () => reject(new Error('stopped'))));
-  },
-});
-
 const plenty = { maxFinished: 1e9, maxFailed: 1e9, keepResultMs: 1e9, keepFailedMs: 1e9 };
-const manager = new TaskManager({ backend: sqlite({ file }), tasks: [plain, flaky, endless], retention: plenty });
+// Locks last as long as they must on a busy machine, and no longer: what was killed is taken over when they run out.
+const patience = { lockMs: 2_000, stalledCheckMs: 500, callTimeoutMs: 10_000 };
+const backend = inFleet ? bullmq({ connection: store, ...patience }) : sqlite({ file: store });
+if (sabotage === 'no-checkpoints') backend.checkpoint = () => true;
+const manager = new TaskManager({
+  backend,
+  tasks: [plain, flaky, endless, record, scheduled],
+  retention: plenty,
+  work: mode !== 'start',
+  onSettled: ({ id, task, status }) => {
+    if (task === 'scheduled') say('ended', id, status);
+  },
+});
+const files = fileFolder({ folder: join(dirname(ledger), 'files'), mayBeShared: inFleet });
+const imports = importRuns({ manager, files, batchSize: 2, maxConcurrent: AT_ONCE });
 await manager.open();
-say('ready');
+writeSync(1, 'ready\n');
+
+/** What has not ended by then never does, in ms since the process was started. */
+const DRAIN_MS = 90_000;
+
+/** Within so many ms. */
+const ADDED_MS = 3_000;
+
+/** A due time of one of them comes every 50 ms, so that every life sees some. */
+const plans = Array.from({ length: 20 }, (_, at) => ({ everyMs: 1_000, anchorAt: at * 50 }));
+
+/** Stops the schedules, and says what each should have started: a run for each due time, but for those that still wait. */
+async function stopSchedules(): Promise<void> {
+  for (const { id, createdAt } of await manager.schedules.list()) {
+    while (((await manager.schedules.get(id))?.waiting ?? 0) > 0) await sleep(5);
+    const { updatedAt, waiting } = await manager.schedules.pause(id);
+    const plan = parsePlan(plans.at(Number(id.slice('tick-'.length))));
+    const due: number[] = [];
+    for (let at = nextDue(plan, createdAt); at !== null && at <= updatedAt; at = nextDue(plan, at)) due.push(at);
+    for (const at of due.slice(0, due.length - waiting)) {
+      // What is due in the very moment of the pause may belong to either side.
+      if (at < updatedAt - 100) say('accepted', `${id}@${timeOf(at)}`, 'completed');
+    }
+  }
+}
+
+/** Every run of these statuses, newest first, on however many pages: one without items need not be the last. */
+async function* runsOf(filter: Pick<ListQuery, 'status'> = {}): AsyncGenerator<Run> {
+  let cursor: string | undefined;
+  do {
+    const page = await manager.list({ ...filter, limit: 200, ...(cursor !== undefined && { cursor }) });
+    yield* page.items;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+}
+
+/** Cancels the endless runs that are there. @returns how many runs of whichever task had not ended. */
+async function cancelEndless(): Promise<number> {
+  let left = 0;
+  for await (const { id, task } of runsOf({ status: ['scheduled', 'queued', 'running', 'retrying', 'cancelling'] })) {
+    left += 1;
+    if (task === 'endless') await manager.cancel(id, 'left behind');
+  }
+  return left;
+}
+
+/** As in the ids of due runs. */
+function timeOf(at: number): string {
+  return new Date(at).toISOString().replace(/[-:]/g, '').replace('.000Z', 'Z');
+}
 
 function follow(run: RunHandle<unknown>): void {
   void run.settled().then(({ id, status }) => say('ended', id, status));
@@ -67,7 +102,10 @@ async function startOne(n: number): Promise<void> {
   const id = `${life}.${n}`;
   const dice = random();
   if (dice < 0.4) {
-    if (sabotage === 'ack-early') say('accepted', id, 'completed');
+    if (sabotage === 'ack-early') {
+      say('accepted', id, 'completed');
+      await sleep(random() * 20); // so long that kills come between
+    }
     await accepted(manager.start(plain, n, { id }));
   } else if (dice < 0.6) await accepted(manager.start(flaky, n));
   else if (dice < 0.7) await accepted(manager.start(plain, n, { delayMs: Math.floor(random() * 50) }));
@@ -90,6 +128,11 @@ async function keyed(n: number): Promise<void> {
   if (run !== undefined) await accepted(Promise.resolve(run));
 }
 
+async function imported(): Promise<void> {
+  const lines = Array.from({ length: RECORDS }, (_, line) => `${line}\n`);
+  await accepted(imports.start('record', { format: 'ndjson', body: Readable.from([Buffer.from(lines.join(''))]) }));
+}
+
 async function cancelled(n: number): Promise<void> {
   const run = await accepted(manager.start(endless, n), 'cancelled');
   await sleep(random() * 10);
@@ -97,29 +140,35 @@ async function cancelled(n: number): Promise<void> {
   if (after?.status === 'cancelled' || after?.status === 'cancelling') say('cancelled', run.id);
 }
 
-if (mode === 'work') {
+// Those of the processes before would take all slots in the end, and nothing else would begin any more.
+const leftBehind = cancelEndless();
+
+if (mode !== 'drain') {
+  // Once: to put them again would keep what due times alone have to keep.
+  const known = new Set((await manager.schedules.list()).map(({ id }) => id));
+  for (const [at, plan] of plans.entries()) {
+    // Of a fleet, several could find that one is missing at the same time.
+    if (known.has(`tick-${at}`) || (inFleet && life !== '0')) continue;
+    void manager.schedules.put(`tick-${at}`, { task: scheduled, ...plan, overlap: 'queue', catchUp: 'all' });
+  }
   let n = 0;
+  if (random() < 0.5) void imported();
   for (;;) {
     await Promise.all(Array.from({ length: 1 + Math.floor(random() * 8) }, () => startOne((n += 1))));
-    await sleep(random() * 4);
+    await sleep(random() * (inFleet ? 100 : 4));
   }
 }
 
+await leftBehind;
+await stopSchedules();
+// What was claimed for a due time by a process that was killed then is added by others a moment later.
+if (inFleet) await sleep(ADDED_MS);
 // Nothing new: what is left ends, the endless ones because they are cancelled.
-for (;;) {
-  const { items } = await manager.list({
-    status: ['scheduled', 'queued', 'running', 'retrying', 'cancelling'],
-    limit: 200,
-  });
-  for (const run of items) if (run.task === 'endless') await manager.cancel(run.id, 'drained');
-  if (items.length === 0) break;
-  await sleep(10);
+while ((await cancelEndless()) > 0 && performance.now() < DRAIN_MS) await sleep(inFleet ? 200 : 10);
+for await (const { id, kind, status, error, result } of runsOf()) {
+  if (kind === 'import') say('counts', id, JSON.stringify(result ?? null));
+  say('final', id, error?.code === 'CRASHED' ? 'crashed' : status);
 }
-let cursor: string | undefined;
-do {
-  const page = await manager.list({ limit: 200, ...(cursor !== undefined && { cursor }) });
-  for (const { id, status } of page.items) say('final', id, status);
-  cursor = page.nextCursor;
-} while (cursor !== undefined);
 await manager.close();
+await files.close();
 say('drained');

@@ -36,6 +36,10 @@ describe('errand', () => {
       code: 0,
       stdout: expect.stringContaining('ERRAND_DATA'),
     });
+    expect(await errand(['worker', '--help'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('--concurrency'),
+    });
   });
 
   it.each([
@@ -43,6 +47,7 @@ describe('errand', () => {
     ['an unknown command', ['sevre']],
     ['an unknown option', ['--loud']],
     ['an unknown option of serve', ['serve', '--loud']],
+    ['an unknown option of worker', ['worker', '--loud']],
   ])('given %s says in one line on stderr how to go on, and exits with 2', async (_what, args) => {
     const { code, stdout, stderr } = await errand(args);
     expect([code, stdout]).toEqual([2, '']);
@@ -71,11 +76,52 @@ describe('errand serve', () => {
     );
   });
 
+  it('costs runs nothing when it cannot listen, however often it is started', async () => {
+    const first = await startServer(start, ['--examples'], { cwd: folder });
+    const run = await startRun(first, { task: 'slow-report', input: { steps: 2, stepMs: 1_000 } });
+    first.kill('SIGKILL');
+    await first.ended;
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as AddressInfo;
+    for (let started = 0; started < 4; started += 1)
+      expect((await errand(['serve', '--examples'], { PORT: String(port) })).code).toBe(1);
+    other.close();
+    const last = await startServer(start, ['--examples'], { cwd: folder });
+    expect(await finished(last, run)).toMatchObject({ status: 'completed', failures: [] });
+  });
+
   it('says so when its folder cannot be used, and exits with 1', async () => {
     await write('taken', 'a file');
     const { code, stderr } = await errand(['serve', '--examples'], { PORT: '0', ERRAND_DATA: 'taken' });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^errand: the folder for files cannot be used; set ERRAND_DATA to another one: .*\n$/);
+  });
+
+  it('with --no-work accepts and cancels; a later server does the work', async () => {
+    const idle = await startServer(start, ['--examples', '--no-work'], { cwd: folder });
+    expect(idle.stdout).toContain('Work: none here (--no-work)');
+    const kept = await startRun(idle, { task: 'slow-report', input: { steps: 1, stepMs: 1 } });
+    const unwanted = await startRun(idle, { task: 'slow-report', input: { steps: 1 } });
+    const cancelled = await fetch(`${idle.url}/process/${unwanted.id}`, { method: 'DELETE' });
+    expect([cancelled.status, await cancelled.json()]).toMatchObject([200, { status: 'cancelled' }]);
+    const shown = await fetch(`${idle.url}/process/${kept.id}`);
+    expect(await shown.json()).toMatchObject({ status: 'queued' });
+    idle.kill('SIGTERM');
+    expect(await idle.ended).toMatchObject({ code: 0 });
+    const server = await startServer(start, ['--examples'], { cwd: folder });
+    expect(await finished(server, kept)).toMatchObject({ status: 'completed' });
+  });
+
+  it('never shows the password of a server that it cannot reach', async () => {
+    const env = { PORT: '0', ERRAND_BACKEND: 'redis://user:hunter2@127.0.0.1:1', LOG_LEVEL: 'trace' };
+    const main = join(ROOT, 'dist/cli/main.js');
+    const server = start(process.execPath, [main, 'serve', '--examples'], { cwd: folder, env });
+    await Promise.race([server.ended, server.prints(/Press Ctrl/).catch(() => undefined)]);
+    server.kill('SIGTERM');
+    const { stdout, stderr } = await server.ended;
+    expect(stdout + stderr).not.toBe('');
+    expect(stdout + stderr).not.toContain('hunter2');
   });
 
   it('logs as JSON, as much as LOG_LEVEL says', async () => {
@@ -154,5 +200,26 @@ describe('errand serve', () => {
       const { code, stderr } = await errand(['serve', '--tasks', 'tasks.mjs'], { PORT: '0' });
       expect([code, stderr]).toEqual([1, 'errand: there are two tasks named "square"\n']);
     });
+  });
+});
+
+describe('errand worker', () => {
+  it.each([
+    ['a file', 'sqlite', 'a file belongs to the one process that has opened it'],
+    ['memory', 'memory', 'what is in the memory of another process'],
+  ])('cannot take runs from %s, says why, and exits with 2', async (_what, backend, why) => {
+    const { code, stdout, stderr } = await errand(['worker', '--examples'], { ERRAND_BACKEND: backend });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(why);
+    expect(stderr).toMatch(/^errand: .*set ERRAND_BACKEND to redis:\/\/… or postgres:\/\/….*\n$/);
+  });
+
+  it('refuses queues of which it has no task, names those that it has, and exits with 1', async () => {
+    const env = { ERRAND_BACKEND: 'redis://127.0.0.1:1' };
+    const { code, stderr } = await errand(['worker', '--examples', '--queues', 'mial*'], env);
+    expect([code, stderr]).toEqual([
+      1,
+      'errand: --queues mial*: no task is in such a queue; the queues of its tasks are default\n',
+    ]);
   });
 });

@@ -183,6 +183,20 @@ describe('what is no HTTP', () => {
     expect(answers).toEqual([]);
   });
 
+  it('is answered also where a long body follows, which is read to its end', async () => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    sockets.push(socket);
+    const errors: unknown[] = [];
+    socket.on('error', (error) => errors.push(error));
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    socket.write(`POST /at-once HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n`);
+    await new Promise((resolve) => socket.once('end', resolve));
+    expect(text).toMatch(/^HTTP\/1\.1 400 .*The request must have one Host header"/s);
+    await new Promise((resolve) => socket.write(Buffer.alloc(20_000_000), resolve));
+    expect(errors).toEqual([]);
+  });
+
   it('may leave Host out where its version does not know it', async () => {
     const { socket, ended } = open();
     socket.write('GET /at-once HTTP/1.0\r\n\r\n');

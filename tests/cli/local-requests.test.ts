@@ -44,6 +44,9 @@ describe('the server without access control', () => {
     '[2001:db8::1]',
     'a b',
     '@',
+    'evil@localhost',
+    'localhost/x',
+    'localhost#x',
     '127.0.0.1.nip.io',
   ])('cannot be called as %s, which a page of another site may have made lead here', async (host) => {
     const answer = await send('GET', { host });
@@ -53,5 +56,13 @@ describe('the server without access control', () => {
     });
     expect(JSON.parse(answer.body)).toMatchObject({ status: 403, title: 'Forbidden' });
     expect(answer.body).not.toContain(host);
+  });
+
+  it('asks of each request anew, whatever the one before called it', async () => {
+    const statuses = [];
+    for (const host of ['localhost', 'evil.example', 'localhost', 'localhost']) {
+      statuses.push((await send('GET', { host })).status);
+    }
+    expect(statuses).toEqual([200, 403, 200, 200]);
   });
 });

@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { readServeOptions } from '../../src/cli/serve-options.js';
+import { FleetUrl } from '../../src/cli/fleet-url.js';
+import { readServeOptions, type ServeOptions } from '../../src/cli/serve-options.js';
 
 const EXAMPLES = ['--examples'];
 
@@ -21,8 +24,11 @@ describe('the options of serve', () => {
       insecure: false,
       host: '127.0.0.1',
       port: 3000,
+      backend: 'sqlite',
       dataFolder: 'data',
+      dataFolderIsChosen: false,
       logLevel: 'info',
+      work: true,
     });
   });
 
@@ -34,8 +40,11 @@ describe('the options of serve', () => {
       insecure: true,
       host: '::1',
       port: 0,
+      backend: 'memory',
       dataFolder: '/srv/data',
+      dataFolderIsChosen: true,
       logLevel: 'debug',
+      work: true,
     });
   });
 
@@ -46,6 +55,22 @@ describe('the options of serve', () => {
 
   it.each([['--help'], ['-h'], ['--examples', '--help']])('ask for help with %s', (...args) => {
     expect(readServeOptions(args, {})).toBe('help');
+  });
+
+  it.each([
+    ['redis://db.test', 'redis://db.test'],
+    ['rediss://user:hunter2@db.test:6380/3?x=hunter2', 'rediss://db.test:6380/3'],
+    ['postgres://user:hun%2Fter2@db.test/errand', 'postgres://db.test/errand'],
+    ['postgresql://[::1]:5432/', 'postgresql://[::1]:5432'],
+  ])('name the server of a fleet by %s, and show no password of it', (url, shown) => {
+    const { backend } = readServeOptions([...EXAMPLES, '--no-work'], { ERRAND_BACKEND: url }) as ServeOptions;
+    assert(backend instanceof FleetUrl);
+    expect([backend.withPassword, backend.shown]).toEqual([url, shown]);
+    expect(`${inspect({ backend })} ${JSON.stringify({ backend })} ${String(backend)}`).not.toMatch(/hun/);
+  });
+
+  it('leave the work to others with --no-work', () => {
+    expect(readServeOptions([...EXAMPLES, '--no-work'], {})).toMatchObject({ work: false, backend: 'sqlite' });
   });
 
   describe('are refused with exit code 2, and a message that helps', () => {
@@ -60,14 +85,23 @@ describe('the options of serve', () => {
       ['a port that is too high', EXAMPLES, { PORT: '65536' }, '"65536"'],
       ['a port below 0', EXAMPLES, { PORT: '-1' }, '"-1"'],
       ['a level that is none', EXAMPLES, { LOG_LEVEL: 'loud' }, 'one of trace, debug, info, warn'],
-      ['another backend', EXAMPLES, { ERRAND_BACKEND: 'sqlite' }, 'must be memory, the only backend there is'],
+      ['another backend', EXAMPLES, { ERRAND_BACKEND: 'SQLite' }, 'ERRAND_BACKEND must be sqlite, memory, or a URL'],
+      ['no work in memory', ['--examples', '--no-work'], { ERRAND_BACKEND: 'memory' }, 'keeps runs from them'],
     ])('%s', (_what, args, env, message) => {
       expect(refusal(args, env)).toMatchObject({ exitCode: 2, message: expect.stringContaining(message) });
     });
 
-    it('without showing a password', () => {
-      const env = { ERRAND_BACKEND: 'redis://user:hunter2@db.test' };
-      expect(refusal(EXAMPLES, env)).toMatchObject({ message: expect.not.stringContaining('hunter2') });
+    it.each([
+      'redis://user:hunter2/and@db.test',
+      'redis://:1234/hunter2@db.test',
+      'redis://user:1?hunter2@db.test',
+      'redis://user:12#hunter2@db.test',
+      'redis://user:hunter2%@db.test',
+      'redis://user:hunter2@db.test:port',
+      'mysql://user:hunter2@db.test',
+    ])('without showing a password: %s', (url) => {
+      const refused = refusal(EXAMPLES, { ERRAND_BACKEND: url });
+      expect(refused).toMatchObject({ exitCode: 2, message: expect.not.stringMatching(/hunter2|1234/) });
     });
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseListQuery } from '../../src/http-api/list-query.js';
-import { parseStartRequest } from '../../src/http-api/start-request.js';
+import { isPlainStart, parseStartRequest, startRequestSchema } from '../../src/http-api/start-request.js';
 
 describe('parseStartRequest', () => {
   it('takes every member, and leaves the input alone', () => {
@@ -20,6 +20,19 @@ describe('parseStartRequest', () => {
   it('points at every unknown member, however it is named', () => {
     const parsed = parseStartRequest({ task: 't', 'a/b': 1, '~': 2 });
     expect(parsed).toMatchObject({ ok: false, errors: [{ pointer: '/a~1b' }, { pointer: '/~0' }] });
+  });
+
+  it('lets nothing past the schema that the schema refuses', () => {
+    const member = fc.constantFrom('task', 'input', 'id');
+    const value = fc.oneof(fc.constantFrom('t', 'a b', '', 'x'.repeat(129)), fc.jsonValue());
+    fc.assert(
+      fc.property(fc.oneof(fc.dictionary(member, value), fc.jsonValue()), (body) => {
+        if (isPlainStart(body)) expect(startRequestSchema.parse(body)).toEqual(body);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(isPlainStart({ task: 't', input: 1 })).toBe(true);
+    expect(isPlainStart({ task: 't', input: 1, priority: 1 })).toBe(false);
   });
 
   it('never throws, and never repeats what it was given', () => {

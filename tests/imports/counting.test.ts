@@ -38,8 +38,9 @@ afterEach(async () => {
 async function startEndless(graceMs: number): Promise<RunHandle<unknown>> {
   manager = new TaskManager({ tasks: [task], graceMs });
   const store: FileStore = {
+    belongTo: (store, inUse) => files.belongTo(store, inUse),
     put: (source, options) => files.put(source, options),
-    append: (name) => files.append(name),
+    append: (name, options) => files.append(name, options),
     open: () => Promise.resolve(counted),
     remove: (name) => files.remove(name),
     sweep: () => files.sweep(),

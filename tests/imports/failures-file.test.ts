@@ -208,8 +208,10 @@ describe('the failures of an import', () => {
 
 /** A store whose files do nothing but what the test says when they are written to. */
 function storeThatAppends(write: (bytes: number) => Promise<void>): FileStore {
-  const file: AppendableFile = { name: 'f', write: (bytes) => write(bytes.length), close: () => Promise.resolve() };
+  const done = () => Promise.resolve();
+  const file: AppendableFile = { name: 'f', write: (bytes) => write(bytes.length), sync: done, close: done };
   return {
+    belongTo: done,
     put: () => Promise.reject(new Error('not here')),
     append: () => Promise.resolve(file),
     open: (_name, range) => Promise.resolve(Readable.from([JSON.stringify(range)])),

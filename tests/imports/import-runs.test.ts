@@ -12,7 +12,7 @@ import type { ManagerOptions } from '../../src/manager/manager-options.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import type { Backend } from '../../src/ports/backend.js';
 import type { AppendableFile, FileStore } from '../../src/ports/files.js';
-import { RetryLaterError } from '../../src/task/errors.js';
+import { RetryLaterError, unconfirmedRunOf, unconfirmedStart } from '../../src/task/errors.js';
 import { defineTask } from '../../src/task/task.js';
 import type { TaskContext } from '../../src/task/task-context.js';
 import type { StandardSchema } from '../../src/task/standard-schema.js';
@@ -411,6 +411,24 @@ describe('files', () => {
     await until(() => stored().length === 0);
   });
 
+  it('the body stays where nobody knows whether the import was accepted, until that has ended', async () => {
+    const backend: Backend = memoryBackend();
+    const accept = backend.accept.bind(backend);
+    backend.accept = async (...start) => {
+      const { run } = await accept(...start);
+      throw unconfirmedStart(run.id, new Error('EIO'));
+    };
+    set({ backend });
+    await manager.queues.pause('default');
+    const error: unknown = await start(numbers(3)).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'BACKEND', details: { accepted: 'unknown' } });
+    expect(stored()).toHaveLength(1);
+    await manager.queues.resume('default');
+    const run = manager.handle(unconfirmedRunOf(error) ?? '');
+    expect(await run.result()).toMatchObject({ total: 3, succeeded: 3 });
+    await until(() => stored().length === 0);
+  });
+
   it('the body is removed when the import has failed', async () => {
     set();
     const run = await start([], { format: 'csv', body: Readable.from([Buffer.from('a,a\n')]) });
@@ -431,6 +449,7 @@ describe('where failures can no longer be stored', () => {
   /** A store like the test's own, but for what the test replaces of the files that grow. */
   function breaking(replaced: (file: AppendableFile) => Partial<AppendableFile>): FileStore {
     return {
+      belongTo: (store, inUse) => files.belongTo(store, inUse),
       put: (source, options) => files.put(source, options),
       open: (name, range) => files.open(name, range),
       remove: (name) => files.remove(name),
@@ -438,7 +457,11 @@ describe('where failures can no longer be stored', () => {
       close: () => files.close(),
       append: async () => {
         const file = await files.append();
-        const rest = { write: (bytes: Uint8Array) => file.write(bytes), close: () => file.close() };
+        const rest = {
+          write: (bytes: Uint8Array) => file.write(bytes),
+          sync: () => file.sync(),
+          close: () => file.close(),
+        };
         return { name: file.name, ...rest, ...replaced(file) };
       },
     };

@@ -39,8 +39,9 @@ function set(backend?: Backend): void {
   const logger = { debug: nothing, info: nothing, warn: nothing, error };
   manager = new TaskManager({ tasks: [task], logger, ...(backend && { backend }) });
   const store: FileStore = {
+    belongTo: (store, inUse) => files.belongTo(store, inUse),
     put: (source, options) => files.put(source, options),
-    append: (name) => files.append(name),
+    append: (name, options) => files.append(name, options),
     open: (name, range) => files.open(name, range),
     remove: () => Promise.reject(new TaskError('BACKEND', 'The file could not be removed')),
     sweep: () => files.sweep(),

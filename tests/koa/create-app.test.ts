@@ -55,6 +55,19 @@ describe('createApp', () => {
     expect(lines).toHaveLength(status === 500 ? 1 : 0);
   });
 
+  it.each(['http://[::1/fine', 'http://a:99999999/fine', 'http://'])(
+    'answers a request whose target has no path with a problem: %s',
+    async (target) => {
+      const answer = await ask(target);
+      expect(JSON.parse(answer.text)).toMatchObject({ status: 400, code: 'BAD_REQUEST' });
+      expect(lines).toEqual([]);
+    },
+  );
+
+  it.each(['http://localhost/fine', 'HTTP://127.0.0.1:1/fine?x', '/fine#x'])('takes the target %s', async (target) => {
+    expect((await ask(target)).text).toBe('fine');
+  });
+
   it('leaves good answers alone', async () => {
     expect((await ask('/fine')).text).toBe('fine');
   });

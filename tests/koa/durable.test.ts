@@ -1,5 +1,5 @@
-import { copyFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import Koa from 'koa';
 import { fileFolder } from '../../src/backends/files/file-folder.js';
@@ -19,9 +19,9 @@ afterEach(async () => {
 });
 
 /** A server whose runs are in a file. */
-async function serveFrom(file: string): Promise<TestServer> {
+async function serveFrom(file: string): Promise<TestServer & { readonly folder: string }> {
   const manager = new TaskManager({ tasks: TASKS, backend: sqlite({ file }) });
-  const files = fileFolder({ folder: await newFolder() });
+  const files = fileFolder({ folder: join(dirname(file), 'files') });
   const app = new Koa();
   app.silent = true;
   app.use(taskRoutes({ manager, imports: importRuns({ manager, files }) }).routes());
@@ -31,15 +31,14 @@ async function serveFrom(file: string): Promise<TestServer> {
     await server.close();
     await files.close();
   });
-  return server;
+  return { ...server, folder: dirname(file) };
 }
 
 /** A server that begins where the first one would be found if it were killed now. */
-async function killed(file: string): Promise<TestServer> {
-  const image = join(await newFolder(), 'errand.db');
-  await copyFile(file, image);
-  await copyFile(`${file}-wal`, `${image}-wal`);
-  return serveFrom(image);
+async function killed(file: string): Promise<TestServer & { readonly folder: string }> {
+  const folder = await newFolder();
+  await cp(dirname(file), folder, { recursive: true });
+  return serveFrom(join(folder, basename(file)));
 }
 
 function post(server: TestServer, body: object, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
@@ -76,26 +75,45 @@ describe('a server whose runs are in a file', () => {
     expect(await run(after, 'endless')).toMatchObject({ status: 'cancelled', attempt: 1 });
   });
 
-  it('says that an import has failed with the process that handled it, and its list of failures with it', async () => {
+  it('goes on with an import whose process was killed, and shows its failures, also after another restart', async () => {
     const file = join(await newFolder(), 'errand.db');
     const before = await serveFrom(file);
     const answer = await raw(before, {
       method: 'POST',
       path: '/process/endless/import',
       headers: { 'content-type': 'application/x-ndjson' },
-      body: '{}\n',
+      body: 'no JSON\n{}\n',
     });
     const id = String(parsed(answer)['id']);
-    await until(async () => (await run(before, id))['status'] === 'running');
-    expect(await raw(before, { path: `/process/${id}/failures` })).toMatchObject({ status: 200, text: '' });
+    await until(async () => (await run(before, id))['progress'] !== null);
+    await until(async () => (await raw(before, { path: `/process/${id}/failures` })).text !== '');
 
     const after = await killed(file);
+    await until(async () => (await run(after, id))['status'] === 'running');
+    const ended = await raw(after, { method: 'DELETE', path: `/process/${id}`, headers: { prefer: 'wait=5' } });
+    expect(parsed(ended)).toMatchObject({
+      ...{ kind: 'import', status: 'cancelled', attempt: 1 },
+      result: { total: 2, succeeded: 0, failed: 1, cancelled: 1 },
+    });
+    for (const server of [after, await killed(join(after.folder, 'errand.db'))]) {
+      const { status, text } = await raw(server, { path: `/process/${id}/failures` });
+      expect([status, JSON.parse(text)]).toEqual([200, expect.objectContaining({ index: 0, line: 1, item: null })]);
+    }
+  });
+
+  it('says of an import whose file is gone that it has failed, and why', async () => {
+    const file = join(await newFolder(), 'errand.db');
+    const before = await serveFrom(file);
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const id = String(
+      parsed(await raw(before, { method: 'POST', path: '/process/endless/import', headers, body: '{}\n' }))['id'],
+    );
+    await until(async () => (await run(before, id))['status'] === 'running');
+    await rm(join(dirname(file), 'files'), { recursive: true });
+    const after = await killed(file);
     await until(async () => (await run(after, id))['status'] === 'failed');
-    expect(await run(after, id)).toMatchObject({ kind: 'import', error: { code: 'RUN_INTERRUPTED' } });
-    const failures = await raw(after, { path: `/process/${id}/failures` });
-    expect([failures.status, parsed(failures)['detail']]).toEqual([
-      404,
-      'The failures of this import went with the process that handled it',
-    ]);
+    expect(await run(after, id)).toMatchObject({
+      error: { code: 'BACKEND', message: 'The file could not be read: the file is not there' },
+    });
   });
 });

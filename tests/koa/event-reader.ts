@@ -32,7 +32,11 @@ export class EventReader {
     res.on('error', () => undefined);
   }
 
-  static open(server: TestServer, path: string, headers: Record<string, string> = {}): Promise<EventReader> {
+  static open(
+    server: Pick<TestServer, 'port'>,
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<EventReader> {
     return new Promise((resolve, reject) => {
       const req = request({ port: server.port, host: '127.0.0.1', path, headers, agent: false });
       req.on('response', (res) => resolve(new EventReader(req, res)));

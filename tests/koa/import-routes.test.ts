@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import Koa from 'koa';
 import bodyParser from 'koa-bodyparser';
@@ -20,6 +20,8 @@ let server: TestServer;
 let opened: Readable[];
 let content: () => AsyncIterable<string>;
 let reported: unknown[];
+/** How many imports were asked for. */
+let begun: number;
 let got: { task: string; format: string; hash: string }[];
 
 function sha(data: string | Uint8Array): string {
@@ -30,6 +32,7 @@ function sha(data: string | Uint8Array): string {
 const imports: ImportService = {
   maxBytes: MAX,
   start: async (task, { format, body }) => {
+    begun += 1;
     const hash = createHash('sha256');
     let bytes = 0;
     for await (const chunk of body.iterator({ destroyOnReturn: false })) {
@@ -54,6 +57,7 @@ async function start(app: Koa): Promise<void> {
 }
 
 beforeEach(async () => {
+  begun = 0;
   got = [];
   opened = [];
   reported = [];
@@ -112,6 +116,15 @@ describe('POST /process/{task}/import', () => {
       const answer = await send(body, 'text/csv', { headers });
       expect([answer.status, (JSON.parse(answer.text) as { code: string }).code]).toEqual([413, 'BODY_TOO_LARGE']);
     }
+  });
+
+  it('refuses a body that says that it is too long before it reads any of it, and ends the connection', async () => {
+    const socket = connect(server.port, '127.0.0.1');
+    const answer = text(socket);
+    const head = 'POST /process/echo/import HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n';
+    socket.write(`${head}Content-Length: ${MAX + 1}\r\n\r\n`);
+    expect(await answer).toMatch(/^HTTP\/1\.1 413 .*Connection: close.*"BODY_TOO_LARGE"/s);
+    expect(begun).toBe(0);
   });
 
   it('whose client leaves in the middle starts nothing and is no fault of the server', async () => {

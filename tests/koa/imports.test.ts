@@ -76,6 +76,7 @@ describe('an import on a disk that is full', () => {
   it('is answered with 503, and nothing of it is left behind', async () => {
     const full = fileError('The file could not be stored', Object.assign(new Error('write'), { code: 'ENOSPC' }));
     const failing: FileStore = {
+      belongTo: (store, inUse) => files.belongTo(store, inUse),
       put: (source, options) => {
         let bytes = 0;
         const onBytes = (piece: Uint8Array): void => {
@@ -84,7 +85,7 @@ describe('an import on a disk that is full', () => {
         };
         return files.put(source, { ...options, onBytes });
       },
-      append: (name) => files.append(name),
+      append: (name, options) => files.append(name, options),
       open: (name, range) => files.open(name, range),
       remove: (name) => files.remove(name),
       sweep: () => files.sweep(),

@@ -6,7 +6,7 @@ import { importRuns } from '../../src/imports/import-runs.js';
 import { taskRoutes } from '../../src/koa/task-routes.js';
 import { TaskManager } from '../../src/manager/task-manager.js';
 import type { Logger } from '../../src/ports/logger.js';
-import { TaskError } from '../../src/task/errors.js';
+import { TaskError, unconfirmedStart } from '../../src/task/errors.js';
 import { defineTask } from '../../src/task/task.js';
 import { raw, serve, type RawAnswer, type TestServer } from './server.js';
 
@@ -159,12 +159,25 @@ describe('a conflict', () => {
     await (await manager.start('the-id', () => 1)).settled();
     expect(await conflict('/process/the-id/redrive')).toMatchObject({
       detail: 'Only a failed run of a task can be redriven',
+      runStatus: 'completed',
     });
     await (await manager.startNamed('failing', 1, { id: 'failed' })).settled();
     const { id } = JSON.parse((await post('/process/failed/redrive', undefined)).text) as { id: string };
     expect(await conflict('/process/failed/redrive')).toMatchObject({
       detail: `The run was redriven before, as ${id}`,
     });
+  });
+});
+
+describe('a conflict with a run that was never of a task', () => {
+  it('says that it cannot be redriven, and no status, which is not what stands in the way', async () => {
+    const fail = (): never => {
+      throw new Error('no');
+    };
+    await (await manager.start('the-id', fail)).settled();
+    const problem = JSON.parse((await post('/process/the-id/redrive', undefined)).text) as object;
+    expect(problem).toMatchObject({ status: 409, detail: 'Only a failed run of a task can be redriven' });
+    expect(problem).not.toHaveProperty('runStatus');
   });
 });
 
@@ -199,10 +212,24 @@ describe('a store that cannot be written to', () => {
   });
 });
 
+describe('a start that the disk does not confirm', () => {
+  it('is a 503 that names the run, which may begin later', async () => {
+    Reflect.set(manager, 'startNamed', () => Promise.reject(unconfirmedStart('r1', new Error('EIO at /srv/secret'))));
+    const { status, text, headers } = await post('/process', { task: 'form', input: {} });
+    expect([status, headers['retry-after']]).toEqual([503, '1']);
+    expect(JSON.parse(text)).toMatchObject({
+      code: 'BACKEND',
+      detail: expect.stringContaining('Run r1 may have been accepted'),
+    });
+    expect(text).not.toContain('secret');
+  });
+});
+
 describe('a server that shuts down', () => {
   it('refuses runs without reporting each as a fault', async () => {
     await manager.close();
-    expect((await post('/process', { task: 'form' })).status).toBe(503);
+    for (const path of ['/process', '/process/unknown/redrive'])
+      expect((await post(path, { task: 'form' })).status).toBe(503);
     expect(logged).toEqual([]);
   });
 });

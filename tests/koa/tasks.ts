@@ -13,9 +13,9 @@ export function gate<T = void>(): Gate<T> {
   return { passed, open: (value) => open(value) };
 }
 
-/** Resolves once `condition` holds: looked at on every turn of the event loop, for 10 seconds at most. */
+/** Resolves once `condition` holds: looked at on every turn of the event loop, for 20 seconds at most. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 20_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`never came true: ${condition.toString()}`);
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { AdHocFunctions, adHocTask } from '../../src/manager/ad-hoc-functions.js';
 import type { Accepted, StoredRun } from '../../src/ports/backend.js';
+import { unconfirmedStart } from '../../src/task/errors.js';
 import { settle } from '../fake-clock.js';
 import { codeOf, Gate } from './workbench.js';
 
@@ -22,6 +23,17 @@ describe('the functions of ad-hoc runs', () => {
       throw new RangeError('no');
     };
     expect(() => functions.start('a', mine, refuse)).toThrow(RangeError);
+    expect(functions.find('a')).toBeUndefined();
+  });
+
+  it('stay where nobody knows whether the run was accepted: it may still be delivered', async () => {
+    const functions = new AdHocFunctions();
+    const [first, second] = [task(), task()];
+    void functions.start('a', first, () => accepted);
+    const unknown = (): Promise<Accepted> => Promise.reject(unconfirmedStart('a', new Error('EIO')));
+    expect(await codeOf(Promise.resolve(functions.start('a', second, unknown)))).toBe('BACKEND');
+    expect(functions.find('a')).toBe(second);
+    functions.ended('a');
     expect(functions.find('a')).toBeUndefined();
   });
 

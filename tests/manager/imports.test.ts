@@ -22,7 +22,8 @@ function importing(handler: TaskHandler<unknown, unknown>, options: ManagerOptio
     hooks: {},
     handler,
   };
-  core.handleImports(task, () => undefined);
+  core.handleImports({ task, mayBegin: () => true, onForgotten: () => undefined });
+  core.registry.register(defineTask({ name: 't', handler: () => undefined }));
   const start = async (id: string) => core.start({ task, name: 't', kind: 'import', input: 'file' }, { id });
   return { manager, core, clock, task, start };
 }
@@ -89,8 +90,36 @@ describe('imports', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('into a task that nobody has registered wait for it', async () => {
+    const { manager, core, clock, task } = importing(() => 'done');
+    await core.start({ task, name: 'later', kind: 'import', input: 'file' }, { id: 'a' });
+    await clock.run(0);
+    expect(await manager.get('a')).toMatchObject({ status: 'queued' });
+    manager.register(defineTask({ name: 'later', handler: () => undefined }));
+    await clock.run(0);
+    expect(await manager.get('a')).toMatchObject({ status: 'completed', result: 'done' });
+  });
+
+  it('wait until their files are at hand', async () => {
+    const { manager, clock } = newManager();
+    const core = managerCore(manager);
+    const { task } = importing(() => 'done');
+    let isReady = false;
+    core.registry.register(defineTask({ name: 't', handler: () => undefined }));
+    core.handleImports({ task, mayBegin: () => isReady, onForgotten: () => undefined });
+    await core.start({ task, name: 't', kind: 'import', input: 'file' }, { id: 'a' });
+    await clock.run(0);
+    expect(await manager.get('a')).toMatchObject({ status: 'queued' });
+    isReady = true;
+    core.wake();
+    await clock.run(0);
+    expect(await manager.get('a')).toMatchObject({ status: 'completed' });
+  });
+
   it('can be handled by one room alone', () => {
     const { core, task } = importing(() => new Gate().promise);
-    expect(() => core.handleImports(task, () => undefined)).toThrow(/has imports already/);
+    expect(() => core.handleImports({ task, mayBegin: () => true, onForgotten: () => undefined })).toThrow(
+      /has imports already/,
+    );
   });
 });

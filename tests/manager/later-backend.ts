@@ -1,5 +1,6 @@
 import { memoryBackend } from '../../src/backends/memory/memory-backend.js';
 import type { Backend, BackendEnvironment } from '../../src/ports/backend.js';
+import type { RunKind } from '../../src/task/run.js';
 import { nextTurn } from '../../src/timing/next-turn.js';
 
 /** How many turns of the event loop pass until a call acts, and then until it answers. */
@@ -43,12 +44,14 @@ export function laterBackend(delays: Delays, changes: Partial<Backend> = {}): La
     done,
     name: 'later',
     durable: memory.durable,
+    storeId: memory.storeId,
     open: later('open', (environment: BackendEnvironment) => memory.open(environment)),
     accept: later('accept', (...args: Parameters<Backend['accept']>) => memory.accept(...args)),
     redrive: later('redrive', (...args: Parameters<Backend['redrive']>) => memory.redrive(...args)),
     find: later('find', (id: string) => memory.find(id)),
     list: later('list', (...args: Parameters<Backend['list']>) => memory.list(...args)),
     counts: later('counts', () => memory.counts()),
+    runsOf: later('runsOf', (kind: RunKind) => memory.runsOf(kind)),
     cancel: later('cancel', (...args: Parameters<Backend['cancel']>) => memory.cancel(...args)),
     pause: later('pause', (queue: string) => memory.pause(queue)),
     resume: later('resume', (queue: string) => memory.resume(queue)),
@@ -56,12 +59,17 @@ export function laterBackend(delays: Delays, changes: Partial<Backend> = {}): La
     work: (options) => memory.work(options),
     settle: later('settle', (...args: Parameters<Backend['settle']>) => memory.settle(...args)),
     release: later('release', (...args: Parameters<Backend['release']>) => memory.release(...args)),
+    checkpoint: later('checkpoint', (...args: Parameters<Backend['checkpoint']>) => memory.checkpoint(...args)),
     progress: (lease, progress) => memory.progress(lease, progress),
     log: (lease, line) => memory.log(lease, line),
     watch: (run, moment, callback) => memory.watch(run, moment, callback),
     unwatch: (run, moment, callback) => memory.unwatch(run, moment, callback),
     subscribe: (run, listener) => memory.subscribe(run, listener),
     retire: later('retire', () => memory.retire()),
+    schedules: later('schedules', () => memory.schedules()),
+    saveSchedule: later('saveSchedule', (...args: Parameters<Backend['saveSchedule']>) => memory.saveSchedule(...args)),
+    removeSchedule: later('removeSchedule', (id: string) => memory.removeSchedule(id)),
+    acceptDue: later('acceptDue', (...args: Parameters<Backend['acceptDue']>) => memory.acceptDue(...args)),
     close: later('close', () => memory.close()),
   };
 }

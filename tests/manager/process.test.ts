@@ -10,14 +10,14 @@ interface Ended {
   readonly err: string;
 }
 
-/** Runs a script against the built package in a process of its own, which has ten seconds to end by itself. */
+/** Runs a script against the built package in a process of its own, which has 30 seconds to end by itself: less than anything it would wait for. */
 function inProcess(script: string): Promise<Ended> {
   const source = `
     import { TaskManager, taskManager, defineTask } from ${JSON.stringify(built)};
     process.on('unhandledRejection', (error) => { console.log('unhandledRejection', error); process.exit(3); });
     ${script}`;
   return new Promise((resolve) => {
-    const options = { cwd: fileURLToPath(new URL('../..', import.meta.url)), timeout: 10_000 };
+    const options = { cwd: fileURLToPath(new URL('../..', import.meta.url)), timeout: 30_000 };
     const child = execFile(process.execPath, ['--input-type=module', '-e', source], options, (_error, out, err) => {
       resolve({ code: child.exitCode, out: out.trim(), err: err.trim() });
     });

@@ -1,18 +1,12 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import type { RunHandle } from '../../src/manager/run-handle.js';
 import { defineTask } from '../../src/task/task.js';
+import { collectGarbage } from '../collect-garbage.js';
 import { settle } from '../fake-clock.js';
 import { Gate, newManager } from './workbench.js';
 
 const fails = () => Promise.reject(new Error('no'));
 const HOUR = 3_600_000;
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-}
 
 interface Started {
   readonly run: RunHandle<unknown>;

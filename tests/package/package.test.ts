@@ -149,6 +149,11 @@ describe('the package', () => {
     const { code, stdout, stderr } = await installed.node(['--input-type=module', '-e', PROGRAM]);
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'completed 42\n', stderr: '' });
   });
+
+  it('has a test manager that takes its tasks, serves its routes and throws its errors', async () => {
+    const { code, stdout, stderr } = await installed.node(['--input-type=module', '-e', TEST_PROGRAM]);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'completed 200 true\n', stderr: '' });
+  });
 });
 
 /** Compiles files of the project with our compiler, with the checks of libraries on. */
@@ -176,6 +181,24 @@ const manager = new TaskManager({ tasks: [answer] });
 const run = await manager.start(answer);
 console.log((await run.settled()).status, await run.result());
 await manager.close({ graceMs: 0 });
+`;
+
+const TEST_PROGRAM = `
+import { TaskError, defineTask } from 'errand';
+import { createApp, taskRoutes } from 'errand/koa';
+import { createTestManager } from 'errand/testing';
+const later = defineTask({ name: 'later', handler: (input) => input });
+const test = createTestManager({ tasks: [later] });
+const run = await test.manager.start(later, 1, { delayMs: 86_400_000 });
+await test.settleAll();
+const app = createApp({ routers: [taskRoutes({ manager: test.manager })] });
+const server = app.listen(0);
+const answer = await fetch('http://127.0.0.1:' + server.address().port + '/process/' + run.id);
+const { status } = await answer.json();
+const refused = await test.manager.start(later, new Map()).catch((error) => error);
+console.log(status, answer.status, refused instanceof TaskError);
+await new Promise((closed) => server.close(closed).closeAllConnections());
+await test.close();
 `;
 
 const CONSUMER = `

@@ -84,6 +84,12 @@ const HOSTILE: readonly (readonly [string, string | Buffer, RegExp])[] = [
     request('POST /process/x/redrive', '', ['Origin: https://evil.example']),
     /^HTTP\/1\.1 403 /,
   ],
+  ['a target that is no URL', request('GET http://[::1/process'), /^HTTP\/1\.1 400 /],
+  [
+    'a length of more than 32 bits',
+    `POST /process HTTP/1.1\r\nHost: localhost\r\n${JSON_TYPE}\r\nContent-Length: 4294967298\r\n\r\n{}`,
+    /^HTTP\/1\.1 413 /,
+  ],
   ['no Host', 'GET /process HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
   ['an expectation', request('POST /process', '{}', [JSON_TYPE, 'Expect: miracles']), /^HTTP\/1\.1 417 /],
   ['a tunnel', request('CONNECT localhost:22'), /^HTTP\/1\.1 501 /],

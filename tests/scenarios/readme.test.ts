@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { temporaryFolders } from '../temporary-folder.js';
 import { until } from '../until.js';
 import { between, blocksOf, linksOf, patternOf, type Block } from './markdown.js';
-import { linkPackages, listening, programs, ROOT, startServer } from './program.js';
+import { type Ended, linkPackages, listening, programs, ROOT, startServer } from './program.js';
 
 const makeFolder = temporaryFolders();
 const start = programs();
@@ -38,7 +38,7 @@ describe('the README', () => {
     async () => {
       const server = await startServer(start, ['--examples'], { cwd: await makeFolder() });
       const tour = tourOf(blocksOf(between(readme, 'tour')));
-      expect(tour).toHaveLength(6);
+      expect(tour).toHaveLength(7);
       const mark = '<<< next >>>';
       const script = tour.map(({ command }) => `${command}\nprintf '${mark}'\n`).join('');
       const bash = start('bash', ['-euc', script.replaceAll('127.0.0.1:3000', `127.0.0.1:${server.port}`)], {
@@ -48,6 +48,27 @@ describe('the README', () => {
       expect([code, stderr]).toEqual([0, '']);
       const printed = stdout.split(mark).map((text) => text.trim());
       for (const [index, step] of tour.entries()) expect(printed[index]).toMatch(patternOf(step.printed));
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'has the server killed in the middle of an import, which the next one finishes',
+    async () => {
+      const cwd = await makeFolder();
+      const [begin, look, ...once] = tourOf(blocksOf(between(readme, 'kill')));
+      const server = await startServer(start, ['--examples'], { cwd });
+      const tell = (script: string): Promise<Ended> =>
+        start('bash', ['-euc', script.replaceAll('127.0.0.1:3000', `127.0.0.1:${server.port}`)], { cwd }).ended;
+      const { stdout: id, stderr } = await tell(`${begin?.command ?? ''}\nprintf %s "$id"`);
+      expect([stderr, (await server.ended).signal]).toEqual(['', 'SIGKILL']);
+      await startServer(start, ['--examples'], { cwd, env: { PORT: String(server.port) } });
+      expect((await tell(`id=${id}\n${look?.command ?? ''}`)).stdout).toMatch(patternOf(look?.printed ?? ''));
+      expect(once).toHaveLength(1);
+      for (const { command, printed } of once) {
+        const { stdout } = await tell(command);
+        expect(stdout.trim()).toMatch(patternOf(printed));
+      }
     },
     SLOW_MS,
   );
@@ -62,10 +83,11 @@ describe('the README', () => {
     'has code that compiles, runs, and prints what its comments say',
     async () => {
       const examples = blocksOf(readme).filter(({ language }) => language === 'ts');
-      expect(examples).toHaveLength(4);
+      expect(examples).toHaveLength(5);
       const folder = await compiled(examples);
       for (const [index, { text }] of examples.entries()) {
         if (listens(text)) continue; // ends when it is told to: see below
+        if (text.includes('redis://')) continue; // needs a server: what it shows is run in fleet.test.ts
         const { code, stdout, stderr } = await start(process.execPath, [`example-${index}.js`], { cwd: folder }).ended;
         expect([code, stderr]).toEqual([0, '']);
         for (const [, comment = ''] of text.matchAll(/^console\.log.*; \/\/ (.*)$/gm))
@@ -137,7 +159,7 @@ describe('the docs', () => {
 /** Compiles examples in a project of its own; its folder then holds `example-0.js` and so on. */
 async function compiled(examples: readonly Block[]): Promise<string> {
   const folder = await makeFolder();
-  await linkPackages(folder, ['zod', 'koa', '@koa/router', '@types/koa', '@types/node']);
+  await linkPackages(folder, ['zod', 'koa', '@koa/router', '@types/koa', '@types/node', '@jest/globals']);
   await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
   const names = examples.map((_, index) => `example-${index}.ts`);
   await Promise.all(

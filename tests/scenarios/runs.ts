@@ -1,5 +1,7 @@
 import type { RunResource } from '../../src/http-api/run-resource.js';
-import type { ServerProgram } from './program.js';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { linkPackages, type ServerProgram } from './program.js';
 
 /** Starts a run, as any client would. */
 export async function startRun(server: ServerProgram, body: object): Promise<RunResource> {
@@ -12,18 +14,37 @@ export async function startRun(server: ServerProgram, body: object): Promise<Run
   );
 }
 
-/** Imports products from CSV. */
+/** Imports products from CSV, or the records of another task. */
 export async function importProducts(
   server: ServerProgram,
   csv: string | Uint8Array<ArrayBuffer>,
+  task = 'import-products',
 ): Promise<RunResource> {
   return runOf(
-    await fetch(`${server.url}/process/import-products/import`, {
+    await fetch(`${server.url}/process/${task}/import`, {
       method: 'POST',
       headers: { 'Content-Type': 'text/csv' },
       body: csv,
     }),
   );
+}
+
+/**
+ * Writes a module with the task `slow-product` into the folder: it takes 10 ms over each record, so that on no machine
+ * an import ends before the test has looked, and fails where the handle is missing.
+ *
+ * @returns what `serve` needs to be told.
+ */
+export async function slowProducts(folder: string): Promise<string[]> {
+  await linkPackages(folder);
+  const source = `import { defineTask } from 'errand';
+    import { setTimeout as sleep } from 'node:timers/promises';
+    export const slow = defineTask({ name: 'slow-product', handler: async ({ Handle }) => {
+      await sleep(10);
+      if (Handle === '') throw new Error('The handle is missing');
+    } });`;
+  await writeFile(join(folder, 'slow.mjs'), source);
+  return ['--tasks', 'slow.mjs'];
 }
 
 /** The run, once it has ended: at most 30 seconds later. */

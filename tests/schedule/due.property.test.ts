@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { Cron } from 'croner';
 import fc from 'fast-check';
 import { dueBetween, nextDue, preview } from '../../src/schedule/due.js';
-import { parsePlan, type Plan } from '../../src/schedule/plan.js';
+import { parsePlan } from '../../src/schedule/plan.js';
+import type { Plan } from '../../src/task/schedule.js';
 import { dueMinutes, wallClock } from './naive-cron.js';
 
 const MINUTE_MS = 60_000;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { dueBetween, missedDue, nextDue, preview } from '../../src/schedule/due.js';
-import { LAST_INSTANT, parsePlan, type Plan } from '../../src/schedule/plan.js';
+import { LAST_INSTANT, parsePlan } from '../../src/schedule/plan.js';
+import type { Plan } from '../../src/task/schedule.js';
 
 const MINUTE_MS = 60_000;
 const hour = Date.UTC(2026, 10, 21, 3);

@@ -53,15 +53,19 @@ function target(from: string, specifier: string | undefined): Pick<Import, 'file
   return { file: undefined, package: parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/') };
 }
 
-/** Every file that can be reached from `entry` by imports of any kind, itself included. */
-export function reachable(sources: readonly Source[], entry: string): Source[] {
+/** Every file that can be reached from `entry` by imports of any kind but those passed over, itself included. */
+export function reachable(
+  sources: readonly Source[],
+  entry: string,
+  passOver: (found: Import) => boolean = () => false,
+): Source[] {
   const byPath = new Map(sources.map((source) => [source.path, source]));
   const seen = new Set<Source>();
   const visit = (path: string | undefined): void => {
     const source = path === undefined ? undefined : byPath.get(path);
     if (source === undefined || seen.has(source)) return;
     seen.add(source);
-    for (const { file } of importsOf(source)) visit(file);
+    for (const found of importsOf(source)) if (!passOver(found)) visit(found.file);
   };
   visit(entry);
   return [...seen];

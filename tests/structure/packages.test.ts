@@ -32,10 +32,12 @@ describe('packages', () => {
   });
 
   it('that are published as dependencies are those that are imported', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-      readonly dependencies: Readonly<Record<string, string>>;
+    type Versions = Readonly<Record<string, string>>;
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      readonly dependencies: Versions;
+      readonly peerDependencies: Versions;
     };
-    const names = Object.keys(dependencies).filter((name) => !name.startsWith('@types/'));
+    const names = Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !name.startsWith('@types/'));
     expect(names.sort()).toEqual(publishedPackages(src));
   });
 
@@ -58,6 +60,14 @@ describe('the core', () => {
       expect(coreViolations([entry, between, { path: 'src/task/b.ts', text }])).toHaveLength(1);
     },
   );
+
+  it('loads schedules only when they are used', () => {
+    const entry = { path: 'src/index.ts', text: `export * from './manager/a.js';` };
+    const room = { path: 'src/schedule/b.ts', text: `import { Cron } from 'croner';` };
+    const using = (text: string) => coreViolations([entry, { path: 'src/manager/a.ts', text }, room]);
+    expect(using(`await import('../schedule/b.js');`)).toEqual([]);
+    expect(using(`import { b } from '../schedule/b.js';`)).toHaveLength(1);
+  });
 
   it('does not answer for what it does not import', () => {
     const entry = { path: 'src/index.ts', text: `import pLimit from 'p-limit';` };

@@ -312,3 +312,78 @@ describe('a folder of files', () => {
     });
   });
 });
+
+describe('files that belong to a store of runs', () => {
+  const STORE = '0123456789abcdef';
+  const OWNER = { storeId: STORE, shared: false };
+
+  /** Another process on the same folder. */
+  async function next(...inUse: readonly string[]): Promise<FileStore> {
+    await files.close();
+    files = fileFolder({ folder });
+    await files.belongTo(OWNER, new Set(inUse));
+    return files;
+  }
+
+  beforeEach(() => files.belongTo(OWNER, new Set()));
+
+  test('outlive the process, as far as they are in use', async () => {
+    const kept = await files.put(Readable.from(['kept']), NO_LIMIT);
+    const grown = await files.append();
+    await grown.write(Buffer.from('grown'));
+    await grown.sync();
+    await files.put(Readable.from(['left']), NO_LIMIT);
+    const after = await next(kept.name, grown.name);
+    expect((await stored()).sort()).toEqual([kept.name, grown.name].sort());
+    expect(await text(await after.open(kept.name))).toBe('kept');
+    expect(await text(await after.open(grown.name))).toBe('grown');
+  });
+
+  test('are in a folder of its name, which no other process takes for a dead one of its own', async () => {
+    const { name } = await files.put(Readable.from(['x']), NO_LIMIT);
+    const other = fileFolder({ folder });
+    await other.sweep();
+    expect(await readdir(join(folder, STORE))).toEqual([name]);
+    await other.close();
+  });
+
+  test('are gone on with where somebody left off, without what stands behind', async () => {
+    const file = await files.append();
+    await file.write(Buffer.from('good and bad'));
+    const after = await next(file.name);
+    const again = await after.append(file.name, { keepBytes: 4 });
+    await again.write(Buffer.from(', too'));
+    expect(await text(await after.open(file.name))).toBe('good, too');
+  });
+
+  test('that are shorter than they were left are refused', async () => {
+    const { name } = await files.put(Readable.from(['short']), NO_LIMIT);
+    const error = await failureOf(files.append(name, { keepBytes: 6 }));
+    expect([error.code, error.message]).toEqual([
+      'BACKEND',
+      'The file could not be opened: the file is shorter than it was left',
+    ]);
+    expect((await failureOf(files.append(name, { keepBytes: -1 }))).name).toBe('RangeError');
+  });
+
+  test('are on the disk when they are stored, and those that are not stored whole leave nothing', async () => {
+    const failing = new PassThrough();
+    failing.write('half');
+    failing.destroy(new Error('the client left'));
+    expect((await failureOf(files.put(failing, NO_LIMIT))).message).toBe('the client left');
+    expect(await stored()).toEqual([]);
+  });
+
+  test('belong to one store, whose name is no path', async () => {
+    expect((await failureOf(files.belongTo({ ...OWNER, storeId: 'another' }, new Set()))).message).toContain(
+      'a store of files of its own',
+    );
+    const fresh = fileFolder({ folder });
+    for (const id of ['..', 'a/b', '', 'A', '-a']) {
+      expect((await failureOf(fresh.belongTo({ ...OWNER, storeId: id }, new Set()))).name).toBe('RangeError');
+    }
+    await fresh.put(Readable.from(['x']), NO_LIMIT);
+    expect((await failureOf(fresh.belongTo(OWNER, new Set()))).message).toContain('a store of files of its own');
+    await fresh.close();
+  });
+});

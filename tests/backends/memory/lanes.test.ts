@@ -4,6 +4,7 @@ import { memoryBackend } from '../../../src/backends/memory/memory-backend.js';
 import type { Backend, StoredRun } from '../../../src/ports/backend.js';
 import type { NewRun } from '../../../src/ports/new-run.js';
 import { systemClock } from '../../../src/timing/system-clock.js';
+import { newRun } from '../../../src/testing/contract/samples.js';
 import { ManualClock, settle } from '../../../src/testing/manual-clock.js';
 
 const MANY = 10_000;
@@ -49,29 +50,10 @@ function work({ backend, order }: Bench, freeSlots: (task: string | null) => num
 }
 
 function accept({ backend }: Bench, id: string, run: Partial<NewRun> = {}): StoredRun {
-  const accepted = backend.accept({ ...SAMPLE, id, ...run }, 'error');
+  const accepted = backend.accept({ ...newRun(id), ...run }, 'error');
   if (accepted instanceof Promise) throw new Error('memory answers at once');
   return accepted.run;
 }
-
-const SAMPLE: NewRun = {
-  id: 'a',
-  idIsNew: false,
-  kind: 'run',
-  task: 'task',
-  queue: 'default',
-  input: undefined,
-  priority: 0,
-  maxAttempts: 1,
-  onCrash: 'retry',
-  maxCrashes: 3,
-  delayMs: 0,
-  expiresInMs: null,
-  tags: [],
-  owner: null,
-  idempotency: null,
-  redriveOf: null,
-};
 
 describe('the lanes of memory', () => {
   it('go with the last record that names them, and queues with their last lane', async () => {

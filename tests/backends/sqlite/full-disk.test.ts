@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Acceptance } from '../../../src/backends/sqlite/acceptance.js';
-import { type DatabaseFile, openDatabase } from '../../../src/backends/sqlite/database-file.js';
+import type { DatabaseFile } from '../../../src/backends/sqlite/database-file.js';
+import { openDatabase } from '../../../src/backends/sqlite/open-database.js';
 import { SqliteParts } from '../../../src/backends/sqlite/sqlite-parts.js';
+import type { StoredRecord } from '../../../src/backends/sqlite/stored-record.js';
 import type { Holder, Retention } from '../../../src/ports/backend.js';
 import { MemoryLease } from '../../../src/backends/live/run-record.js';
 import type { NewRun } from '../../../src/ports/new-run.js';
@@ -87,12 +89,24 @@ function allowRemovals(): void {
   database.exec('DROP TRIGGER temp.refusal');
 }
 
-async function end(run: NewRun): Promise<void> {
+/** Starts a run, and waits until its handler is at work. */
+async function begin(run: NewRun): Promise<{ lease: MemoryLease; record: StoredRecord }> {
   await acceptance.accept(run, 'error');
   await until(() => begun.includes(run.id));
   const lease = leases.find(({ run: { id } }) => id === run.id);
-  if (lease === undefined) throw new Error('it was not delivered');
+  const record = parts.find(run.id);
+  if (lease === undefined || record === undefined) throw new Error('it was not delivered');
+  return { lease, record };
+}
+
+/** The handler returns. */
+function complete(lease: MemoryLease): void {
   parts.course.settle(lease, { type: 'completed', value: 'x' }, false);
+}
+
+async function end(run: NewRun): Promise<void> {
+  const { lease } = await begin(run);
+  complete(lease);
   await parts.journal.committed();
 }
 
@@ -120,16 +134,11 @@ describe('a disk that is full', () => {
 
   it('refuses no run that was accepted before: its end is stored, and told, once there is room', async () => {
     work();
-    await acceptance.accept(newRun('a'), 'error');
-    await until(() => begun.length === 1);
-    const [lease] = leases;
-    if (lease === undefined) throw new Error('nothing was delivered');
+    const { lease, record } = await begin(newRun('a'));
     fill();
-    const record = parts.find('a');
-    if (record === undefined) throw new Error('there is no run');
     record.resultText = JSON.stringify('x'.repeat(100_000));
     const told: string[] = [];
-    parts.course.settle(lease, { type: 'completed', value: 'x' }, false);
+    complete(lease);
     parts.journal.after(record, () => told.push('stored'), undefined);
     expect(await codeOf(parts.journal.committed())).toBe('BACKEND');
     expect([told, parts.store.find('a')?.status]).toEqual([[], 'running']);
@@ -169,38 +178,34 @@ describe('a disk that is full', () => {
 
   it('tells nobody of an end that the close could not store: whoever waits learns that the run goes on', async () => {
     work();
-    await acceptance.accept(newRun('a'), 'error');
-    await until(() => begun.length === 1);
-    const [lease] = leases;
-    const record = parts.find('a');
-    if (lease === undefined || record === undefined) throw new Error('nothing was delivered');
+    const { lease, record } = await begin(newRun('a'));
     const told: string[] = [];
     const tell = ({ status }: Run): void => void told.push(status);
     parts.watch(record, 'final', (run) => tell(run));
     fill();
     record.resultText = JSON.stringify('x'.repeat(100_000));
-    parts.course.settle(lease, { type: 'completed', value: 'x' }, false);
+    complete(lease);
     parts.watch(record, 'final', (run) => tell(run));
     parts.watch(record, 'free', (run) => tell(run));
     expect(told).toEqual([]);
     parts.close();
     closed = true;
     expect(told).toEqual(['running', 'running', 'running']);
+    parts.watch(record, 'final', (run) => tell(run));
+    expect(told).toHaveLength(4);
+    expect(told.at(-1)).toBe('running');
   });
 
   it('keeps an id with its ended run where the run that was to take it is refused', async () => {
     work();
-    await acceptance.accept(newRun('a'), 'error');
-    await until(() => begun.length === 1);
-    const [lease] = leases;
-    if (lease === undefined) throw new Error('nothing was delivered');
+    const { lease } = await begin(newRun('a'));
     fill();
-    parts.course.settle(lease, { type: 'completed', value: 'x' }, false);
+    complete(lease);
     expect(await codeOf(acceptance.accept({ ...newRun('a'), ...large }, 'error'))).toBe('BACKEND');
     expect(parts.find('a')).toMatchObject({ status: 'completed', ordinal: lease.run.ordinal });
     makeRoom();
     await clock.run(500);
-    await until(() => parts.journal.clean);
-    expect([parts.live.size, parts.store.find('a')?.status]).toEqual([0, 'completed']);
+    await until(() => parts.live.size === 0);
+    expect(parts.store.find('a')?.status).toBe('completed');
   });
 });

@@ -117,9 +117,14 @@ describe('a run whose process was killed', () => {
     const before = bench.manager(file, { tasks: [task] });
     const run = await before.start(task, 1, { id: 'a' });
     await until(() => begun === 1);
-    await run.cancel('no longer wanted');
-    const after = bench.manager(await bench.crash(file), { tasks: [task] });
-    expect(await after.handle('a').settled()).toMatchObject({ status: 'cancelled', cancelReason: 'no longer wanted' });
+    const told = await run.cancel('no longer wanted');
+    const clock = new FakeClock();
+    const after = bench.manager(await bench.crash(file), { tasks: [task], clock });
+    expect(await after.handle('a').settled()).toMatchObject({
+      status: 'cancelled',
+      cancelReason: 'no longer wanted',
+      cancelRequestedAt: told?.cancelRequestedAt,
+    });
     expect(begun).toBe(1);
   });
 

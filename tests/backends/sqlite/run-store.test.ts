@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Lane, LaneGroup } from '../../../src/backends/live/lane.js';
 import type { RunRecord } from '../../../src/backends/live/run-record.js';
-import { type DatabaseFile, openDatabase } from '../../../src/backends/sqlite/database-file.js';
+import type { DatabaseFile } from '../../../src/backends/sqlite/database-file.js';
+import { openDatabase } from '../../../src/backends/sqlite/open-database.js';
 import { RunStore } from '../../../src/backends/sqlite/run-store.js';
 import { StoredRecord } from '../../../src/backends/sqlite/stored-record.js';
 import { newRun } from '../../../src/testing/contract/samples.js';
@@ -56,12 +57,4 @@ it('reads neither inputs nor results of runs that are to be removed', () => {
 
 it('is in the file of just that name, whatever a URI would make of it', async () => {
   expect(await readdir(folder)).toContain('a file?mode=memory#1%20.db');
-});
-
-it("is written to the disk at each commit where durability is 'full', and to the kernel where it is 'process'", async () => {
-  expect(database.prepare('PRAGMA synchronous').first()).toEqual([1]);
-  const options = { durability: 'full', clock: new FakeClock(), lockTimeoutMs: 0 } as const;
-  const full = await openDatabase({ ...options, file: join(folder, 'full.db') });
-  expect(full.prepare('PRAGMA synchronous').first()).toEqual([2]);
-  full.close();
 });

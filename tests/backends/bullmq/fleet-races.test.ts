@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { endedText } from '../../../src/backends/bullmq/book/ended-text.js';
+import type { BookedEnd, Claim } from '../../../src/backends/bullmq/book/book.js';
+import { FleetRun } from '../../../src/backends/bullmq/runs/fleet-run.js';
+import { laneNameOf, readLaneName } from '../../../src/backends/bullmq/runs/lane-name.js';
+import { Lanes } from '../../../src/backends/bullmq/delivering/lanes.js';
+import { addJob, claimedJobText, newOrigin } from '../../../src/backends/bullmq/accepting/new-job.js';
+import type { StoredRun } from '../../../src/ports/backend.js';
+import { errorOf, EVERY_RUN, newRun, REQUEST } from '../../../src/testing/contract/samples.js';
+import { until } from '../../until.js';
+import { fleetGrounds } from './fleet-ground.js';
+import { Fleet } from './fleet.js';
+
+const grounds = await fleetGrounds();
+const LANE = laneNameOf({ queue: 'default', kind: 'run', task: 'task', process: null });
+
+let fleet: Fleet;
+afterEach(() => fleet.close());
+
+const NOTHING = { replaces: null, key: null, schedule: null, redrives: null, expiresAt: null };
+
+/** What a process claims that dies before it can add the job: the text of that is kept, unless another is given. */
+async function claimOf(id: string, { since, ordinal = since, job }: { since: number; ordinal?: number; job?: string }) {
+  const server = await fleet.server();
+  await server.book.open();
+  const place = { jobId: id, lane: LANE, ordinal, versionBase: 0, since };
+  const origin = { ...newOrigin({ ...newRun(id), task: 'task' }, server.processId, since), ...place };
+  const claim: Claim = { id, place, job: job ?? claimedJobText(origin), ...NOTHING };
+  await server.book.claim(claim);
+  return { server, origin };
+}
+
+/** What a process keeps that ends a run without its handler. */
+function endOf(run: StoredRun, status: 'failed' | 'cancelled'): BookedEnd {
+  if (!(run instanceof FleetRun)) throw new Error('a run of another backend');
+  const finishedAt = Date.now();
+  const { jobId, lane, id } = run.origin;
+  const state = { ...run.state, status, error: errorOf(1), finishedAt, updatedAt: finishedAt, active: false };
+  const text = endedText(new FleetRun(run.origin, state, () => undefined), null);
+  return { jobId, lane, id, status, finishedAt, text, keyName: null, held: false };
+}
+
+describe.each(grounds)('on $name', (ground) => {
+  beforeEach(() => {
+    fleet = new Fleet(ground);
+  });
+
+  ground.describe('a run of a fleet', () => {
+    it('ends once, and as it was kept, where another process has ended it while it was at work', async () => {
+      const a = await fleet.join();
+      a.work();
+      await a.accept('x');
+      const delivery = await a.delivery('x');
+      const { run } = delivery;
+      const { book } = await fleet.server();
+      expect(await book.end(endOf(run, 'failed'))).toBe(true);
+      expect(await delivery.complete()).toBe(false);
+      expect([a.settled.length, delivery.losses]).toEqual([0, 1]);
+      expect(await a.status('x')).toBe('failed');
+    });
+
+    it('is not seen to have ended before it is decided that it was cancelled after all', async () => {
+      const a = await fleet.join();
+      a.work();
+      await a.accept('x');
+      const delivery = await a.delivery('x');
+      await delivery.complete();
+      const { book } = await fleet.server();
+      const end = endOf(delivery.run, 'cancelled');
+      await book.requestCancel(LANE, end.jobId, { ...REQUEST, at: Date.now() });
+      const seen = a.status('x');
+      await book.end(end);
+      expect(await seen).toBe('cancelled');
+    });
+
+    it('that was cancelled does not begin where nobody knows that its job was added', async () => {
+      const a = await fleet.join();
+      await a.accept('first');
+      const { server, origin } = await claimOf('claimed', { since: Date.now() });
+      await addJob(server, origin, Date.now());
+      expect((await a.backend.cancel('claimed', REQUEST))?.status).toBe('cancelled');
+      a.work();
+      await until(async () => (await server.book.unadded(Date.now() + 1, 10)).length === 0);
+      await a.accept('last');
+      await a.delivery('last');
+      expect(a.deliveries.map(({ run }) => run.id)).not.toContain('claimed');
+    });
+
+    it('is listed also where the page before ends with one that was accepted at the same time', async () => {
+      const a = await fleet.join();
+      await a.accept('first');
+      const since = Date.now() - 10_000;
+      for (const id of ['one', 'two', 'three']) await claimOf(id, { since });
+      await until(async () => (await a.status('three')) === 'queued' && (await a.status('one')) === 'queued');
+      const found: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await a.backend.list({ ...EVERY_RUN, limit: 1, cursor });
+        found.push(...page.items.map(({ id }) => id));
+        cursor = page.nextCursor;
+      } while (cursor !== undefined);
+      expect(found.sort()).toEqual(['first', 'one', 'three', 'two']);
+    });
+
+    it('is no crash where it was on its way to a process that closed', async () => {
+      const [leaving, other] = [await fleet.join(), await fleet.join()];
+      await other.accept('x', { onCrash: 'fail' });
+      leaving.proxy.delay(50);
+      leaving.work();
+      await leaving.backend.close();
+      other.work();
+      await other.delivery('x');
+      expect(leaving.deliveries).toEqual([]);
+    });
+  });
+
+  ground.describe('housekeeping of a fleet', () => {
+    it('goes on where one text is unreadable', async () => {
+      const a = await fleet.join();
+      const { run } = await a.accept('x');
+      await claimOf('broken', { since: Date.now() - 10_000, job: 'no text of ours' });
+      const { book } = await fleet.server();
+      if (!(run instanceof FleetRun)) throw new Error('a run of another backend');
+      await book.requestCancel(LANE, run.origin.jobId, { ...REQUEST, at: Date.now() });
+      await until(() => a.settled.length === 1);
+      expect(await a.status('x')).toBe('cancelled');
+    });
+
+    it('knows the functions again of a process that it has taken for dead', async () => {
+      const server = await fleet.server();
+      const { book, processId } = server;
+      await book.open();
+      const lanes = new Lanes(server, () => undefined);
+      const own = laneNameOf({ queue: 'default', kind: 'run', task: null, process: processId });
+      await lanes.use(own);
+      await book.bury(processId);
+      const head = await book.head();
+      expect(head.lanes.filter((name) => readLaneName(name).process === processId)).toEqual([]);
+      lanes.see(head);
+      await until(async () => (await book.head()).lanes.includes(own));
+    });
+  });
+});
+
+const postgres = grounds.find(({ name }) => name === 'postgres');
+postgres?.describe('a run of a fleet on PostgreSQL', () => {
+  it('has no job before it has a place: what is kept last is lost first where the server fails', async () => {
+    fleet = new Fleet(postgres);
+    const a = await fleet.join();
+    await a.accept('first');
+    const other = new pg.Client(postgres.url);
+    await other.connect();
+    await other.query(`BEGIN; LOCK TABLE ${fleet.prefix}.places IN SHARE MODE`);
+    await expect(a.accept('second', { idIsNew: true })).rejects.toMatchObject({ code: 'BACKEND' });
+    await other.query('COMMIT');
+    await other.end();
+    expect(await (await fleet.server()).queue(LANE).jobs.getJobData('second')).toBeUndefined();
+  });
+});

@@ -1,0 +1,109 @@
+import { expect, it } from '@jest/globals';
+import { createRedisBackend } from 'bullmq';
+import { Redis } from 'ioredis';
+import { randomUUID } from 'node:crypto';
+import type { FleetBook } from '../../../src/backends/bullmq/book/book.js';
+import { redisBook } from '../../../src/backends/bullmq/redis/redis-book.js';
+import { bookContract, type BookSubject } from './book-contract.js';
+import { claimOf, endOf, keyOf, LANE, NOON, placed, placeOf } from './book-samples.js';
+import { redisForTests } from '../../servers/redis.js';
+
+const redis = await redisForTests();
+
+interface RedisSubject extends BookSubject {
+  readonly client: Redis;
+  readonly prefix: string;
+}
+
+async function twoBooks(): Promise<RedisSubject> {
+  const prefix = `errand-test-${randomUUID()}`;
+  const [client, second] = [new Redis(redis.url), new Redis(redis.url)];
+  const bookOn = (connection: Redis): FleetBook =>
+    redisBook({ client: connection, prefix, call: (_what, call) => call() });
+  return {
+    client,
+    prefix,
+    book: bookOn(client),
+    other: bookOn(second),
+    dispose: async () => {
+      const names = await client.keys(`${prefix}:*`);
+      if (names.length > 0) await client.unlink(...names);
+      client.disconnect();
+      second.disconnect();
+    },
+  };
+}
+
+async function withBooks(use: (subject: RedisSubject) => Promise<void>): Promise<void> {
+  const subject = await twoBooks();
+  try {
+    await subject.book.open();
+    await use(subject);
+  } finally {
+    await subject.dispose();
+  }
+}
+
+redis.describe('a book on Redis', () => bookContract(twoBooks));
+
+redis.describe('the book on Redis', () => {
+  it('sends a place before the job that is added after it in the same turn', () =>
+    withBooks(async ({ book, client, prefix }) => {
+      const options = { connection: client, prefix };
+      const jobs = createRedisBackend(LANE, options, { withBlockingConnection: false });
+      await jobs.waitUntilReady();
+      const sent: string[] = [];
+      const send = client.sendCommand.bind(client);
+      client.sendCommand = (command, stream) => {
+        const words = command.args.map(String);
+        const ids = ['run-a', 'run-b', 'run-c'].filter((id) => words.some((word) => word.includes(id)));
+        if (words[0] === `${prefix}:order`) sent.push(...ids.map((id) => `place ${id}`));
+        if (command.name.startsWith('eval')) sent.push(...ids.map((id) => `add ${id}`));
+        return send(command, stream);
+      };
+      const add = (id: string) => {
+        const job = { name: 'mail', data: '{}', opts: { priority: 5, attempts: 9, jobId: id }, timestamp: NOON };
+        return Promise.all([book.place(placed(id), null), jobs.addJob(job as never, id)]);
+      };
+      await Promise.all([add('run-a'), add('run-b'), Promise.resolve().then(() => add('run-c'))]);
+      for (const id of ['run-a', 'run-b', 'run-c'])
+        expect(sent.filter((what) => what.endsWith(id))).toEqual([`place ${id}`, `add ${id}`]);
+      await jobs.close();
+    }));
+
+  it('goes on when the server has forgotten the scripts', () =>
+    withBooks(async ({ book, client }) => {
+      await book.claim(claimOf('a'));
+      await client.script('FLUSH');
+      expect(await book.claim(claimOf('b'))).toMatchObject({ type: 'claimed' });
+    }));
+
+  it('leaves nothing behind of runs that are gone', () =>
+    withBooks(async ({ book, client, prefix }) => {
+      const before = (await client.keys(`${prefix}:*`)).sort();
+      await book.place(placed('r'), NOON);
+      await book.claim(claimOf('a', { key: keyOf('k'), job: '{}', redrives: 'r', expiresAt: NOON }));
+      await book.added('job-a');
+      await book.requestCancel(LANE, 'job-a', { at: NOON, by: 'ann', reason: null });
+      await book.hold(LANE, 'job-a', 1, { text: 'h', dueAt: NOON });
+      await book.checkpoint(LANE, 'job-a', 1, { text: 'c', stalls: 0 });
+      await book.end(endOf('job-a', { keyName: 'k' }));
+      await book.claim(claimOf('a', { place: placeOf('next'), replaces: 'job-a' }));
+      await book.letGo(LANE, 'job-a');
+      await book.dropKey('k', 'a');
+      await book.forget([
+        { id: 'a', jobId: 'next', lane: LANE },
+        { id: 'r', jobId: 'r', lane: LANE },
+      ]);
+      expect((await client.keys(`${prefix}:*`)).sort()).toEqual(before);
+    }));
+
+  it('rejects as the wrapper of its calls does', async () => {
+    const client = new Redis(redis.url, { lazyConnect: true });
+    const book = redisBook({ client, prefix: 'never', call: () => Promise.reject(new Error('no answer')) });
+    await expect(book.place(placed('a'), null)).rejects.toThrow('no answer');
+    await expect(book.claim(claimOf('a'))).rejects.toThrow('no answer');
+    await expect(book.cancels(LANE)).rejects.toThrow('no answer');
+    client.disconnect();
+  });
+});
