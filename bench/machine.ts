@@ -2,7 +2,19 @@ import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 
-const PEERS = ['p-queue', 'p-map', 'koa', '@koa/router', 'koa-bodyparser', 'zod', 'autocannon'];
+const PEERS = [
+  'p-queue',
+  'p-map',
+  'koa',
+  '@koa/router',
+  'koa-bodyparser',
+  'zod',
+  'autocannon',
+  'libsql',
+  'plainjob',
+  'bullmq',
+  'ioredis',
+];
 
 /** What the table was measured on, and with. */
 export function machine(): string {

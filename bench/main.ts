@@ -2,9 +2,11 @@ import { parseArgs } from 'node:util';
 import { machine } from './machine.js';
 import { measureRow, type Result } from './result.js';
 import { batchRows } from './rows/batch.js';
+import { fleetRows } from './rows/fleet.js';
 import { httpRows } from './rows/http.js';
 import { importRows } from './rows/import.js';
 import { runRows } from './rows/runs.js';
+import { sqliteRows } from './rows/sqlite.js';
 import { table } from './table.js';
 
 /**
@@ -17,7 +19,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-const all = [...runRows, ...batchRows, ...httpRows, ...importRows];
+const all = [...runRows, ...batchRows, ...httpRows, ...importRows, ...sqliteRows, ...fleetRows];
 const chosen =
   positionals.length === 0 ? all : all.filter(({ name }) => positionals.some((start) => name.startsWith(start)));
 if (chosen.length === 0) {

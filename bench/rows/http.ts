@@ -1,4 +1,4 @@
-import { runChild, startServer, type ServerChild } from '../child.js';
+import { type ChildArguments, runChild, startServer, type ServerChild } from '../child.js';
 import type { Measuring, Row, Side } from '../row.js';
 
 /** What `children/http-load.ts` prints. */
@@ -9,18 +9,23 @@ interface Load {
 
 type Request = 'start' | 'read';
 
+/** What serves on each side. */
+type Children = Readonly<Record<Side, ChildArguments>>;
+
+const BARE: Children = { ours: ['http-ours'], peer: ['http-peer'] };
+
 /** Both servers, each in a process of its own; idle ones cost nothing. Opened by the first row that asks, warmed up. */
 class Servers {
-  readonly #files: Readonly<Record<Side, string>>;
+  readonly #children: Children;
   readonly #servers: Partial<Record<Side, ServerChild>> = {};
 
-  constructor(peer: string) {
-    this.#files = { ours: 'http-ours', peer };
+  constructor(children: Children) {
+    this.#children = children;
   }
 
   async open({ quick }: Measuring): Promise<void> {
     for (const side of ['ours', 'peer'] as const) {
-      this.#servers[side] = await startServer(this.#files[side]);
+      this.#servers[side] = await startServer(...this.#children[side]);
       for (const request of ['start', 'read'] as const) await this.load(side, request, quick ? 1 : 4);
     }
   }
@@ -43,8 +48,8 @@ type HttpRow = Pick<Row, 'name' | 'title' | 'unit'> & Partial<Pick<Row, 'target'
  * Ours: `taskRoutes` with a task that does nothing, validated by zod. The peer: a bare Koa with router, bodyparser and
  * zod that answers with what it was sent. Each row has fresh servers, warmed up for 4 s with each request.
  */
-function httpRow(row: HttpRow, request: Request, what: keyof Load, peer = 'http-peer'): Row {
-  const servers = new Servers(peer);
+export function httpRow(row: HttpRow, request: Request, what: keyof Load, children = BARE): Row {
+  const servers = new Servers(children);
   return {
     ...row,
     pairs: 5,
@@ -66,7 +71,7 @@ export const httpRows: readonly Row[] = [
     { name: 'http-start-full', title: 'POST /process vs an echo that answers as much', unit: 'req/s' },
     'start',
     'perSecond',
-    'http-peer-full',
+    { ours: ['http-ours'], peer: ['http-peer-full'] },
   ),
   httpRow(
     { name: 'http-p99', title: 'POST /process vs bare echo, p99', unit: 'ms', target: { of: 'ratio', most: 1.5 } },

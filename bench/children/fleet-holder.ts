@@ -1,0 +1,32 @@
+import { Relay, Worker } from 'bullmq';
+import { defineTask, TaskManager } from 'errand';
+import { bullmq } from 'errand/bullmq';
+import { connectionTo } from './fleet-sides.js';
+
+// The process that has the runs which `fleet-cancel.js` cancels: node fleet-holder.js ours|peer <url> <prefix>
+const [side, url = '', prefix = ''] = process.argv.slice(2);
+
+/** Says that a handler is at work, and when its signal was aborted, by a clock that all processes of a machine share. */
+function hold(id: string, signal: AbortSignal | undefined): Promise<void> {
+  process.send?.({ begun: id });
+  return new Promise((resolve) => {
+    signal?.addEventListener('abort', () => {
+      process.send?.({ abortedAt: Number(process.hrtime.bigint() / 1_000n) });
+      resolve();
+    });
+  });
+}
+
+if (side === 'ours') {
+  const task = defineTask({ name: 'held', handler: (_input, ctx) => hold(ctx.runId, ctx.signal) });
+  await new TaskManager({ tasks: [task], backend: bullmq({ connection: url, prefix }) }).open();
+} else {
+  const worker = new Worker('held', (job, _token, signal) => hold(job.id ?? '', signal), {
+    ...{ connection: connectionTo(url), prefix },
+  });
+  const relay = new Relay({ connection: connectionTo(url), prefix, namespace: 'bench' });
+  await relay.waitUntilReady();
+  await relay.subscribe('cancel', ({ data }) => void worker.cancelJob(String(data)));
+  await worker.waitUntilReady();
+}
+process.send?.({ begun: null });

@@ -1,0 +1,66 @@
+import { Worker } from 'bullmq';
+import { addAll, connectionTo, finish, newPrefix, ourManager, peerQueue } from './fleet-sides.js';
+
+// node fleet-runs.js ours|peer <url> <concurrency> <thousands>
+const [side, url = ''] = [process.argv[2], process.argv[3]];
+const [slots, thousands] = [Number(process.argv[4]), Number(process.argv[5])];
+
+const prefix = newPrefix();
+
+/** Adds so many, and begins to work when all are there; resolves with how long the work took, in ms. */
+type Round = (count: number) => Promise<number>;
+
+function ours(): Round {
+  let left = 0;
+  let onBegun = (): void => undefined;
+  const begun = (): void => {
+    left -= 1;
+    if (left === 0) onBegun();
+  };
+  const { manager, addMany } = ourManager(url, prefix, { slots, begun });
+  return async (count) => {
+    await manager.queues.pause('default');
+    left = count;
+    const allBegun = new Promise<void>((resolve) => (onBegun = resolve));
+    let last: Awaited<ReturnType<typeof addMany>> = [];
+    for (let added = 0; added < count; added += 500) last = await addMany(500);
+    const began = performance.now();
+    await manager.queues.resume('default');
+    await allBegun;
+    // Runs of one priority end as they came, but for those that are at work together.
+    await Promise.all(last.slice(-slots).map((run) => run.settled()));
+    return performance.now() - began;
+  };
+}
+
+function peer(): Round {
+  const adder = peerQueue(url, prefix);
+  const worker = new Worker('small', () => Promise.resolve(), {
+    ...{ connection: connectionTo(url), prefix, concurrency: slots, autorun: false },
+  });
+  let running: Promise<void> | undefined;
+  return async (count) => {
+    let left = count;
+    if (running !== undefined) await worker.pause();
+    await addAll(adder, count);
+    const done = new Promise<void>((resolve) => {
+      worker.removeAllListeners('completed');
+      worker.on('completed', () => {
+        left -= 1;
+        if (left === 0) resolve();
+      });
+    });
+    await worker.waitUntilReady();
+    const began = performance.now();
+    if (running === undefined) running = worker.run();
+    else void worker.resume();
+    await done;
+    return performance.now() - began;
+  };
+}
+
+const round = side === 'ours' ? ours() : peer();
+const count = thousands * 1_000;
+await round(Math.max(1_000, count / 4));
+globalThis.gc?.();
+await finish(url, prefix, { perSecond: (count * 1_000) / (await round(count)) });
