@@ -31,6 +31,10 @@ const config: Config = {
   coverageProvider: 'babel',
   collectCoverageFrom: ['src/**/*.ts', '!src/**/index.ts'],
   testTimeout: 60_000,
+  // Many suites mostly wait, for processes and servers: one worker fewer than cores, jest's choice, takes twice as long.
+  maxWorkers: 2,
+  // ES modules that a suite has loaded stay in the memory of its worker.
+  workerIdleMemoryLimit: '1.5GB',
 };
 
 export default config;
