@@ -4,7 +4,7 @@ import { isFinal } from '../../../task/status.js';
 import type { KeptCancel, Place } from '../book/book.js';
 import type { FleetRun } from '../runs/fleet-run.js';
 import type { FleetServer } from '../server/fleet-server.js';
-import type { RunReader, Sighting } from '../runs/run-reader.js';
+import { isHalfCancelled, type RunReader, type Sighting } from '../runs/run-reader.js';
 import type { Teller, WaitingEnds } from './waiting-ends.js';
 
 /** What {@link Cancelling} works with. */
@@ -39,7 +39,7 @@ export class Cancelling {
     if (place === undefined) return undefined;
     const before = await reader.see(place);
     if (before === undefined || (ordinal !== undefined && before.run.ordinal !== ordinal)) return undefined;
-    if (isUnkept(before) && before.job?.finishedOn === undefined) return this.#finish(before);
+    if (isHalfCancelled(before)) return this.#finish(before);
     if (isFinal(before.run.status)) return this.#tooLate(before.run);
     if (before.run.status === 'cancelling') return before.run;
     const asked = { ...request, at: environment.clock.now() };

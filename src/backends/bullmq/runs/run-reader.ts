@@ -11,7 +11,7 @@ import { readEnded } from '../book/ended-text.js';
 import type { FleetRun } from './fleet-run.js';
 import type { FleetServer } from '../server/fleet-server.js';
 import { readLaneName } from './lane-name.js';
-import { runOfJob } from './run-status.js';
+import { runOfJob, shownRun } from './run-status.js';
 
 /** How many runs one page looks at: each takes several answers of the server. */
 const SCAN_LIMIT = 500;
@@ -41,6 +41,9 @@ export interface Sighting {
   readonly note: Note | undefined;
 }
 
+/** Of a run that was cancelled while it waited. */
+type HalfCancelled = Sighting & { readonly job: JobJson };
+
 /** Where a job is, and nothing else. */
 type Address = Pick<Place, 'jobId' | 'lane'>;
 
@@ -66,12 +69,12 @@ export class RunReader {
   /** @throws {TaskError} BACKEND when the server does not answer, or has something else under our names. */
   async find(id: string): Promise<FleetRun | undefined> {
     const [place] = await this.#server.book.placesOf([id]);
-    return place === undefined ? undefined : (await this.see(place))?.run;
+    return place === undefined ? undefined : this.#show(place);
   }
 
   /** The runs at these places; undefined where a place has no run (any more). */
   async read(places: readonly Address[]): Promise<readonly (FleetRun | undefined)[]> {
-    return Promise.all(places.map(async (place) => (await this.see(place))?.run));
+    return Promise.all(places.map((place) => this.#show(place)));
   }
 
   /** @throws {RangeError} when the cursor is none. @throws {TaskError} BACKEND as `find`. */
@@ -104,9 +107,17 @@ export class RunReader {
     return runs.filter((run) => run !== undefined);
   }
 
+  /** A run for whoever asks how it is: a final status that was seen stays. */
+  async #show(place: Address): Promise<FleetRun | undefined> {
+    const seen = await this.see(place);
+    if (seen === undefined || !isHalfCancelled(seen)) return seen?.run;
+    const { job, state, note } = seen;
+    return shownRun({ place, job, state, note }, this.#clock.now());
+  }
+
   /**
-   * A run and all that says how it is, of one moment; undefined where there is none. What was cancelled when its job ended
-   * is waited for: a final status that was seen stays.
+   * A run and all that says how it is, of one moment, for those who decide; undefined where there is none. What was
+   * cancelled when its job ended is waited for.
    */
   async see(place: Address): Promise<Sighting | undefined> {
     for (let looks = 0; looks < MOST_UNDECIDED; looks += 1) {
@@ -117,7 +128,7 @@ export class RunReader {
     return this.seeNow(place);
   }
 
-  /** The same, for those who decide. */
+  /** The same, without waiting. */
   async seeNow(place: Address): Promise<Sighting | undefined> {
     for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
       const look = await this.#look(place);
@@ -168,7 +179,7 @@ export class RunReader {
   /** Reads none whose lane says that it is of another task. */
   #readIfWanted(page: readonly Placed[], { task }: RunFilter): Promise<readonly (FleetRun | undefined)[]> {
     const read = page.map(async ({ place }) =>
-      task === undefined || readLaneName(place.lane).task === task ? (await this.see(place))?.run : undefined,
+      task === undefined || readLaneName(place.lane).task === task ? this.#show(place) : undefined,
     );
     return Promise.all(read);
   }
@@ -182,6 +193,13 @@ export class RunReader {
     }
     return all;
   }
+}
+
+/** It was cancelled while it waited, and the book does not say yet that it has ended. */
+export function isHalfCancelled(seen: Sighting): seen is HalfCancelled {
+  return (
+    seen.run.status === 'cancelled' && !seen.note?.end && seen.job !== undefined && seen.job.finishedOn === undefined
+  );
 }
 
 /** Whoever held it, or whoever has cancelled it, is about to say what counts: the cancel, or how the job has ended. */

@@ -53,6 +53,19 @@ export function runOfJob(seen: SeenJob, now: number): FleetRun {
   return seen.note?.cancel ? cancelledRun(waiting, seen.note.cancel, read.delivery) : waiting;
 }
 
+/**
+ * The same for people: before the cancel of a waiting job is booked, whoever takes that job to discard it shows it once
+ * more as one that is being cancelled. So it has not ended for anybody yet: a final status that was seen stays.
+ */
+export function shownRun(seen: SeenJob, now: number): FleetRun {
+  const cancel = seen.note?.cancel;
+  const run = runOfJob(seen, now);
+  if (!cancel || run.status !== 'cancelled' || seen.job.finishedOn !== undefined) return run;
+  const waiting = runOfJob({ ...seen, note: { ...seen.note, cancel: null } }, now);
+  const delivery = seen.job.attemptsStarted;
+  return delivery === 0 ? waiting : cancellingRun(waiting, cancel, delivery);
+}
+
 /** A waiting run that was cancelled; a handler of an attempt that had ended may still be at work. */
 export function cancelledRun({ origin, state }: FleetRun, cancel: KeptCancel, delivery: number): FleetRun {
   const at = Math.max(cancel.at, state.updatedAt);
