@@ -1,25 +1,17 @@
-import type { BackendEnvironment, Outcome } from '../../../ports/backend.js';
+import type { Outcome } from '../../../ports/backend.js';
 import { endedRun, interruptedAttempts, retriedAttempts } from '../runs/attempt-ends.js';
 import { readEnded } from '../book/ended-text.js';
 import { addressOf } from './delivery.js';
+import type { DeliveringParts } from './delivering-parts.js';
 import type { FleetLease } from './fleet-lease.js';
 import type { AttemptsState, FleetRun } from '../runs/fleet-run.js';
-import type { FleetServer } from '../server/fleet-server.js';
-import type { JobMoves } from './job-moves.js';
-import type { Leases } from './leases.js';
-import { failedEnd, type FleetTeller, type RunEnds } from './run-ends.js';
+import { failedEnd } from './run-ends.js';
 import { attemptsText } from '../runs/run-texts.js';
 import { STEP, versionOf } from '../runs/run-version.js';
 import { refuseImpossible } from './settling.js';
 
 /** What {@link Holding} works with. */
-export interface HoldingParts {
-  readonly server: FleetServer;
-  readonly environment: BackendEnvironment;
-  readonly moves: JobMoves;
-  readonly leases: Leases;
-  readonly ends: RunEnds;
-  readonly teller: FleetTeller;
+export interface HoldingParts extends DeliveringParts {
   /** How long a lease lasts that is not renewed, in ms. */
   readonly lockMs: number;
 }
@@ -29,22 +21,10 @@ export interface HoldingParts {
  * the next attempt; the book says what has become of them.
  */
 export class Holding {
-  readonly #server: FleetServer;
-  readonly #environment: BackendEnvironment;
-  readonly #moves: JobMoves;
-  readonly #leases: Leases;
-  readonly #ends: RunEnds;
-  readonly #teller: FleetTeller;
-  readonly #lockMs: number;
+  readonly #parts: HoldingParts;
 
-  constructor({ server, environment, moves, leases, ends, teller, lockMs }: HoldingParts) {
-    this.#server = server;
-    this.#environment = environment;
-    this.#moves = moves;
-    this.#leases = leases;
-    this.#ends = ends;
-    this.#teller = teller;
-    this.#lockMs = lockMs;
+  constructor(parts: HoldingParts) {
+    this.#parts = parts;
   }
 
   /** @returns false where its lease no longer counts. */
@@ -54,7 +34,7 @@ export class Holding {
     lease.phase = 'settling';
     const held = (await this.#isOurs(lease)) && (await this.#record(lease, outcome));
     if (held) lease.phase = 'held';
-    else this.#leases.lose(lease);
+    else this.#parts.leases.lose(lease);
     return held;
   }
 
@@ -63,39 +43,43 @@ export class Holding {
     if (lease.phase !== 'held') return;
     lease.phase = 'settling';
     const { run, delivery } = lease;
-    const [note] = await this.#moves.answered('release a run', () => this.#server.book.notesOf([delivery.jobId]));
+    const [note] = await this.#parts.moves.answered('release a run', () =>
+      this.#parts.server.book.notesOf([delivery.jobId]),
+    );
     if (note && note.end !== null) {
-      await this.#ends.discard(delivery);
+      await this.#parts.ends.discard(delivery);
       const ended = readEnded(addressOf(delivery), note.end, { redrivenBy: note.redrivenBy, active: false });
       Object.assign(run.state, ended.state);
-      this.#leases.end(lease);
-      this.#teller.freed(run);
+      this.#parts.leases.end(lease);
+      this.#parts.teller.freed(run);
       return;
     }
     if (lease.heldAttempts !== null) await this.#waitAgain(lease, lease.heldAttempts);
-    this.#leases.end(lease);
+    this.#parts.leases.end(lease);
   }
 
   async #waitAgain({ run, delivery }: FleetLease, held: AttemptsState): Promise<void> {
     const { lane, jobId, stalls } = delivery;
     const dueAt = held.dueAt ?? 0;
-    const delayMs = Math.max(0, dueAt - this.#environment.clock.now());
-    const { done } = await this.#moves.delay(delivery, { ...held, stallsBefore: stalls }, delayMs);
+    const delayMs = Math.max(0, dueAt - this.#parts.environment.clock.now());
+    const { done } = await this.#parts.moves.delay(delivery, { ...held, stallsBefore: stalls }, delayMs);
     if (!done) return;
     run.state.abandoned = false;
-    await this.#moves.answered('release a run', () => this.#server.book.retryAt(lane.name, jobId, dueAt));
+    await this.#parts.moves.answered('release a run', () => this.#parts.server.book.retryAt(lane.name, jobId, dueAt));
   }
 
   async #isOurs({ delivery }: FleetLease): Promise<boolean> {
     const { lane, jobId, token } = delivery;
     const { jobs } = lane.queue;
-    return 1 === (await this.#moves.answered('renew a lease', () => jobs.extendLock(jobId, token, this.#lockMs)));
+    return (
+      1 === (await this.#parts.moves.answered('renew a lease', () => jobs.extendLock(jobId, token, this.#parts.lockMs)))
+    );
   }
 
   #record(lease: FleetLease, outcome: Outcome): Promise<boolean> {
     const { run, delivery } = lease;
-    if (run.state.cancel !== null) return this.#endHeld(lease, this.#ends.cancelledHeld(delivery, run));
-    const at = this.#environment.clock.now();
+    if (run.state.cancel !== null) return this.#endHeld(lease, this.#parts.ends.cancelledHeld(delivery, run));
+    const at = this.#parts.environment.clock.now();
     if (outcome.type === 'failed') return this.#endHeld(lease, failedEnd(delivery, run, outcome, at).ended);
     if (outcome.type === 'retry') return this.#holdRetry(lease, outcome, at);
     if (outcome.type === 'interrupted') return this.#holdInterrupted(lease, at);
@@ -104,7 +88,7 @@ export class Holding {
   }
 
   #endHeld({ run, delivery }: FleetLease, ended: FleetRun): Promise<boolean> {
-    return this.#ends.endHeld(delivery, run, ended);
+    return this.#parts.ends.endHeld(delivery, run, ended);
   }
 
   async #holdRetry(lease: FleetLease, outcome: Outcome & { type: 'retry' }, at: number): Promise<boolean> {
@@ -117,7 +101,7 @@ export class Holding {
     const version = versionOf(run.origin.versionBase, delivery.number, STEP.retrying);
     const waits = { status: 'retrying', abandoned: true } as const;
     Object.assign(run.state, { ...waits, version, updatedAt: at, dueAt, error, cause, failures, delays });
-    this.#teller.tell(run, { type: 'run:retrying', error, dueAt, abandoned: true });
+    this.#parts.teller.tell(run, { type: 'run:retrying', error, dueAt, abandoned: true });
     return true;
   }
 
@@ -127,7 +111,7 @@ export class Holding {
     if (!(await this.#keep(lease, interruptedAttempts(run, delivery, at), at))) return false;
     const version = versionOf(run.origin.versionBase, delivery.number, STEP.queued);
     Object.assign(run.state, { status: 'queued', abandoned: true, version, updatedAt: at });
-    this.#teller.tell(run, { type: 'run:queued' });
+    this.#parts.teller.tell(run, { type: 'run:queued' });
     return true;
   }
 
@@ -136,6 +120,6 @@ export class Holding {
     const { lane, jobId, number, stalls } = lease.delivery;
     lease.heldAttempts = { ...attempts, stallsBefore: stalls + 1 };
     const held = { text: attemptsText(lease.heldAttempts), dueAt };
-    return this.#moves.answered('hold a run', () => this.#server.book.hold(lane.name, jobId, number, held));
+    return this.#parts.moves.answered('hold a run', () => this.#parts.server.book.hold(lane.name, jobId, number, held));
   }
 }

@@ -1,4 +1,4 @@
-import type { BackendEnvironment, WorkOptions } from '../../../ports/backend.js';
+import type { WorkOptions } from '../../../ports/backend.js';
 import { TaskError } from '../../../task/errors.js';
 import { describeError } from '../../../task/run-error.js';
 import { expiredAt, type Failure } from '../runs/attempt-ends.js';
@@ -12,44 +12,23 @@ import {
   waitingRun,
   withWhatWasLeft,
 } from './delivery.js';
+import type { DeliveringParts } from './delivering-parts.js';
 import { FleetLease } from './fleet-lease.js';
 import type { FleetRun } from '../runs/fleet-run.js';
-import type { FleetServer } from '../server/fleet-server.js';
-import type { JobMoves } from './job-moves.js';
-import type { Leases } from './leases.js';
-import type { FleetTeller, RunEnds } from './run-ends.js';
 import { STEP, versionOf } from '../runs/run-version.js';
 import type { Settling } from './settling.js';
 
 /** What {@link PickUp} works with. */
-export interface PickUpParts {
-  readonly server: FleetServer;
-  readonly environment: BackendEnvironment;
-  readonly moves: JobMoves;
-  readonly leases: Leases;
-  readonly ends: RunEnds;
-  readonly teller: FleetTeller;
+export interface PickUpParts extends DeliveringParts {
   readonly settling: Settling;
 }
 
 /** Decides what becomes of a job that was taken: most begin at once; what was cancelled or has ended meanwhile does not. */
 export class PickUp {
-  readonly #server: FleetServer;
-  readonly #environment: BackendEnvironment;
-  readonly #moves: JobMoves;
-  readonly #leases: Leases;
-  readonly #ends: RunEnds;
-  readonly #teller: FleetTeller;
-  readonly #settling: Settling;
+  readonly #parts: PickUpParts;
 
-  constructor({ server, environment, moves, leases, ends, teller, settling }: PickUpParts) {
-    this.#server = server;
-    this.#environment = environment;
-    this.#moves = moves;
-    this.#leases = leases;
-    this.#ends = ends;
-    this.#teller = teller;
-    this.#settling = settling;
+  constructor(parts: PickUpParts) {
+    this.#parts = parts;
   }
 
   /** @param options who takes runs now; asked once more when everything else is decided. */
@@ -58,60 +37,60 @@ export class PickUp {
     const note = await this.#noteOf(read, taken.doubt);
     const delivery = withWhatWasLeft(read, note);
     if (note !== undefined && (await this.#isOver(delivery, note))) return;
-    const failure = whyNot(delivery, note, this.#environment.clock.now());
+    const failure = whyNot(delivery, note, this.#parts.environment.clock.now());
     if (failure !== undefined) {
-      const run = waitingRun(delivery, note, this.#environment.clock.now());
-      await this.#ends.failWaiting(delivery, run, failure);
+      const run = waitingRun(delivery, note, this.#parts.environment.clock.now());
+      await this.#parts.ends.failWaiting(delivery, run, failure);
     } else if (!(await this.#waitsStill(delivery))) await this.#begin(delivery, note, options());
   }
 
   /** A first delivery that nobody has cancelled has no note. */
   async #noteOf({ lane, jobId, number }: Delivery, doubt: number): Promise<Note | undefined> {
-    const { book } = this.#server;
-    if (number > 1) return this.#moves.answered('deliver a run', () => book.deliver(lane.name, jobId, number));
+    const { book } = this.#parts.server;
+    if (number > 1) return this.#parts.moves.answered('deliver a run', () => book.deliver(lane.name, jobId, number));
     if (doubt === 0) return undefined;
-    return (await this.#moves.answered('deliver a run', () => book.notesOf([jobId])))[0];
+    return (await this.#parts.moves.answered('deliver a run', () => book.notesOf([jobId])))[0];
   }
 
   /** @returns whether there is nothing to begin now. */
   async #isOver(delivery: Delivery, note: Note): Promise<boolean> {
-    if (note.end !== null) await this.#ends.discard(delivery);
+    if (note.end !== null) await this.#parts.ends.discard(delivery);
     else if (note.cancel !== null) await this.#cancel(delivery, note);
     else return false;
     return true;
   }
 
   async #cancel(delivery: Delivery, note: Note): Promise<void> {
-    await this.#ends.cancel(delivery, waitingRun(delivery, note, this.#environment.clock.now()), undefined);
+    await this.#parts.ends.cancel(delivery, waitingRun(delivery, note, this.#parts.environment.clock.now()), undefined);
   }
 
   /** The handler of the last attempt has died with its process before the next was due. */
   async #waitsStill(delivery: Delivery): Promise<boolean> {
     const { attempts, lane, jobId } = delivery;
-    const waitMs = (attempts.dueAt ?? 0) - this.#environment.clock.now();
+    const waitMs = (attempts.dueAt ?? 0) - this.#parts.environment.clock.now();
     if (waitMs <= 0 || !delivery.wasHeld) return false;
-    await this.#moves.delay(delivery, attempts, waitMs);
-    const { book } = this.#server;
-    await this.#moves.answered('let a run wait', () => book.retryAt(lane.name, jobId, attempts.dueAt ?? 0));
+    await this.#parts.moves.delay(delivery, attempts, waitMs);
+    const { book } = this.#parts.server;
+    await this.#parts.moves.answered('let a run wait', () => book.retryAt(lane.name, jobId, attempts.dueAt ?? 0));
     return true;
   }
 
   async #begin(delivery: Delivery, note: Note | undefined, options: WorkOptions | undefined): Promise<void> {
     const { kind, task } = delivery.lane.id;
     if (options === undefined || options.freeSlots(kind, task) <= 0) {
-      await this.#moves.giveBack(delivery);
+      await this.#parts.moves.giveBack(delivery);
       return;
     }
-    const run = beginRun(delivery, note, this.#environment.clock.now());
+    const run = beginRun(delivery, note, this.#parts.environment.clock.now());
     this.#tellBeginning(run, delivery);
-    const lease = new FleetLease(run, delivery, this.#teller);
-    this.#leases.add(lease);
+    const lease = new FleetLease(run, delivery, this.#parts.teller);
+    this.#parts.leases.add(lease);
     try {
       lease.holder = options.take(run, lease);
       lease.holder.begin();
     } catch (cause) {
       // Holders must not throw; where one does, its run is not to stay as it is for ever.
-      await this.#settling.settle(lease, { type: 'failed', error: describeError(cause, run.attempt), cause });
+      await this.#parts.settling.settle(lease, { type: 'failed', error: describeError(cause, run.attempt), cause });
     }
   }
 
@@ -122,11 +101,11 @@ export class PickUp {
     if (waited) {
       run.state.version = versionOf(origin.versionBase, number - 1, STEP.queued);
       run.state.status = 'queued';
-      this.#teller.tell(run, { type: 'run:queued' });
+      this.#parts.teller.tell(run, { type: 'run:queued' });
       run.state.status = 'running';
       run.state.version = version;
     }
-    this.#teller.tell(run, { type: 'run:started' });
+    this.#parts.teller.tell(run, { type: 'run:started' });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BackendEnvironment, Outcome } from '../../../ports/backend.js';
+import type { Outcome } from '../../../ports/backend.js';
 import type { Checkpoint } from '../../../ports/checkpoint.js';
 import { checkDuration } from '../../../task/checks.js';
 import type { Progress } from '../../../task/run.js';
@@ -7,11 +7,10 @@ import { checkpointText, keptOutcome } from '../../live/stored-values.js';
 import { endedRun, expiredAt, type Failure, retriedAttempts } from '../runs/attempt-ends.js';
 import type { KeptCancel } from '../book/book.js';
 import type { FleetLane, Taken } from './fleet-lane.js';
+import type { DeliveringParts } from './delivering-parts.js';
 import type { FleetLease } from './fleet-lease.js';
-import type { FleetServer } from '../server/fleet-server.js';
-import type { JobMoves, Moved } from './job-moves.js';
-import type { Leases } from './leases.js';
-import { failedEnd, type FleetTeller, type KeptValue, type RunEnds } from './run-ends.js';
+import type { Moved } from './job-moves.js';
+import { failedEnd, type KeptValue } from './run-ends.js';
 import { progressText, readCheckpoint } from '../runs/run-texts.js';
 import { STEP, versionOf } from '../runs/run-version.js';
 
@@ -24,34 +23,16 @@ export interface NextJobs {
 }
 
 /** What {@link Settling} works with. */
-export interface SettlingParts {
-  readonly server: FleetServer;
-  readonly environment: BackendEnvironment;
-  readonly moves: JobMoves;
-  readonly leases: Leases;
-  readonly ends: RunEnds;
-  readonly teller: FleetTeller;
+export interface SettlingParts extends DeliveringParts {
   readonly next: NextJobs;
 }
 
 /** Keeps what attempts report. */
 export class Settling {
-  readonly #server: FleetServer;
-  readonly #environment: BackendEnvironment;
-  readonly #moves: JobMoves;
-  readonly #leases: Leases;
-  readonly #ends: RunEnds;
-  readonly #teller: FleetTeller;
-  readonly #next: NextJobs;
+  readonly #parts: SettlingParts;
 
-  constructor({ server, environment, moves, leases, ends, teller, next }: SettlingParts) {
-    this.#server = server;
-    this.#environment = environment;
-    this.#moves = moves;
-    this.#leases = leases;
-    this.#ends = ends;
-    this.#teller = teller;
-    this.#next = next;
+  constructor(parts: SettlingParts) {
+    this.#parts = parts;
   }
 
   /** An attempt is over, and its handler has settled. @returns false where its lease no longer counts. */
@@ -60,26 +41,26 @@ export class Settling {
     refuseImpossible(lease, outcome);
     lease.phase = 'settling';
     const done = await this.#record(lease, outcome);
-    if (done) this.#leases.end(lease);
-    else this.#leases.lose(lease);
+    if (done) this.#parts.leases.end(lease);
+    else this.#parts.leases.lose(lease);
     return done;
   }
 
   progress(lease: FleetLease, progress: Progress): void {
     if (!lease.isCurrent) return;
     const { run, delivery } = lease;
-    const at = this.#environment.clock.now();
+    const at = this.#parts.environment.clock.now();
     Object.assign(run.state, { progress, updatedAt: at, version: run.state.version + 1 });
-    this.#teller.tell(run, { type: 'run:progress', progress });
+    this.#parts.teller.tell(run, { type: 'run:progress', progress });
     const text = progressText({ delivery: delivery.number, progress, version: run.state.version, at });
     const { lane, jobId } = delivery;
-    this.#server.call('keep progress', () => lane.queue.jobs.updateProgress(jobId, text)).catch(() => undefined);
+    this.#parts.server.call('keep progress', () => lane.queue.jobs.updateProgress(jobId, text)).catch(() => undefined);
   }
 
   log(lease: FleetLease, line: LogLine): void {
     if (!lease.isCurrent) return;
     lease.run.state.version += 1;
-    this.#teller.tell(lease.run, { type: 'run:log', ...line });
+    this.#parts.teller.tell(lease.run, { type: 'run:log', ...line });
   }
 
   /** @returns false where the lease no longer counts. @throws {TaskError} BACKEND */
@@ -87,7 +68,8 @@ export class Settling {
     if (!lease.isCurrent) return false;
     const text = checkpointText(checkpoint);
     const { lane, jobId, number, stalls } = lease.delivery;
-    const kept = text !== null && (await this.#server.book.checkpoint(lane.name, jobId, number, { text, stalls }));
+    const kept =
+      text !== null && (await this.#parts.server.book.checkpoint(lane.name, jobId, number, { text, stalls }));
     if (kept) lease.run.state.checkpoint = readCheckpoint({ lane: lane.name, jobId }, text);
     return kept;
   }
@@ -95,7 +77,7 @@ export class Settling {
   #record(lease: FleetLease, outcome: Outcome): Promise<boolean> {
     const { kept, text } = keptOutcome(outcome, lease.run.state.attempt);
     const value = kept.type === 'completed' ? { value: kept.value, text: text ?? null } : undefined;
-    if (lease.run.state.cancel !== null) return this.#ends.cancel(lease.delivery, lease.run, value);
+    if (lease.run.state.cancel !== null) return this.#parts.ends.cancel(lease.delivery, lease.run, value);
     if (value !== undefined) return this.#complete(lease, value);
     if (kept.type === 'failed') return this.#fail(lease, kept);
     if (kept.type === 'retry') return this.#retry(lease, kept);
@@ -104,52 +86,55 @@ export class Settling {
 
   async #complete(lease: FleetLease, { value, text }: KeptValue): Promise<boolean> {
     const { run, delivery } = lease;
-    const at = this.#environment.clock.now();
+    const at = this.#parts.environment.clock.now();
     const { startedAt } = run.state;
     const result = { valueText: text, cancelled: false, abandoned: false, startedAt, at };
-    const { done, cancel } = await this.#end(lease, (fetch) => this.#moves.complete(delivery, result, fetch));
-    if (cancel && (await this.#ends.cancelAfterAll(delivery, run, { cancel, kept: { value, text } }))) return true;
+    const { done, cancel } = await this.#end(lease, (fetch) => this.#parts.moves.complete(delivery, result, fetch));
+    if (cancel && (await this.#parts.ends.cancelAfterAll(delivery, run, { cancel, kept: { value, text } })))
+      return true;
     if (done)
-      await this.#ends.ended(run, endedRun(run, delivery, { status: 'completed', result: value, updatedAt: at }));
+      await this.#parts.ends.ended(run, endedRun(run, delivery, { status: 'completed', result: value, updatedAt: at }));
     return done;
   }
 
   async #fail(lease: FleetLease, failure: Failure): Promise<boolean> {
     const { run, delivery } = lease;
-    const { attempts, ended } = failedEnd(delivery, run, failure, this.#environment.clock.now());
-    const { done, cancel } = await this.#end(lease, (fetch) => this.#moves.fail(delivery, attempts, fetch));
-    if (cancel && (await this.#ends.cancelAfterAll(delivery, run, { cancel, kept: undefined }))) return true;
-    if (done) await this.#ends.ended(run, ended);
+    const { attempts, ended } = failedEnd(delivery, run, failure, this.#parts.environment.clock.now());
+    const { done, cancel } = await this.#end(lease, (fetch) => this.#parts.moves.fail(delivery, attempts, fetch));
+    if (cancel && (await this.#parts.ends.cancelAfterAll(delivery, run, { cancel, kept: undefined }))) return true;
+    if (done) await this.#parts.ends.ended(run, ended);
     return done;
   }
 
   async #retry(lease: FleetLease, outcome: Outcome & { type: 'retry' }): Promise<boolean> {
     const { run, delivery } = lease;
-    const at = this.#environment.clock.now();
+    const at = this.#parts.environment.clock.now();
     const attempts = retriedAttempts(run, delivery, outcome, at);
     const { expiresAt, versionBase } = run.origin;
     // It waits longer than it may, although it was at work when its time ran out.
     if (expiresAt !== null && expiresAt <= at) return this.#fail(lease, expiredAt(run.state.attempt));
     const { lane, jobId, number } = delivery;
     const dueAt = at + outcome.delayMs;
-    const noted = this.#moves.answered('let a run wait', () => this.#server.book.retryAt(lane.name, jobId, dueAt));
-    const [{ done }] = await Promise.all([this.#moves.delay(delivery, attempts, outcome.delayMs), noted]);
+    const noted = this.#parts.moves.answered('let a run wait', () =>
+      this.#parts.server.book.retryAt(lane.name, jobId, dueAt),
+    );
+    const [{ done }] = await Promise.all([this.#parts.moves.delay(delivery, attempts, outcome.delayMs), noted]);
     if (!done) return false;
     const version = versionOf(versionBase, number, STEP.retrying);
     const { error, cause } = outcome;
     const { failures, delays } = attempts;
     Object.assign(run.state, { status: 'retrying', version, updatedAt: at, dueAt, error, cause, failures, delays });
-    this.#teller.tell(run, { type: 'run:retrying', error, dueAt, abandoned: false });
+    this.#parts.teller.tell(run, { type: 'run:retrying', error, dueAt, abandoned: false });
     return true;
   }
 
   /** No attempt is used: whoever has a slot makes it again. */
   async #giveBack({ run, delivery }: FleetLease): Promise<boolean> {
-    const { done } = await this.#moves.giveBack(delivery);
+    const { done } = await this.#parts.moves.giveBack(delivery);
     if (!done) return false;
     const version = versionOf(run.origin.versionBase, delivery.number, STEP.queued);
-    Object.assign(run.state, { status: 'queued', version, updatedAt: this.#environment.clock.now() });
-    this.#teller.tell(run, { type: 'run:queued' });
+    Object.assign(run.state, { status: 'queued', version, updatedAt: this.#parts.environment.clock.now() });
+    this.#parts.teller.tell(run, { type: 'run:queued' });
     return true;
   }
 
@@ -159,17 +144,19 @@ export class Settling {
     move: (fetchNext: boolean) => Promise<Moved>,
   ): Promise<{ done: boolean; cancel: KeptCancel | undefined }> {
     const { lane, token, jobId } = delivery;
-    const fetchNext = await this.#next.wanted(lane);
+    const fetchNext = await this.#parts.next.wanted(lane);
     let taken: Taken<Moved> | undefined;
     try {
       taken = await lane.take(() => move(fetchNext));
     } finally {
-      if (fetchNext) this.#next.came(lane, token, taken);
+      if (fetchNext) this.#parts.next.came(lane, token, taken);
     }
     const { done } = taken.moved;
     if (!done || taken.doubt === 0) return { done, cancel: undefined };
     // A cancel that was asked for while the run was at work, and has not come here yet.
-    const [note] = await this.#moves.answered('look for a cancel', () => this.#server.book.notesOf([jobId]));
+    const [note] = await this.#parts.moves.answered('look for a cancel', () =>
+      this.#parts.server.book.notesOf([jobId]),
+    );
     // Where it has an end that is kept, whoever keeps house has ended it meanwhile: that was told, and stays.
     if (typeof note?.end === 'string') return { done: false, cancel: undefined };
     return { done, cancel: note?.cancel ?? undefined };

@@ -96,21 +96,13 @@ export class PostgresNotes {
     await this.#tables.rows('let a run go', 'SELECT @let_go($1)', [jobId]);
   }
 
-  async hold(
+  hold(
     lane: string,
     jobId: string,
     delivery: number,
     held: { readonly text: string; readonly dueAt: number },
   ): Promise<boolean> {
-    const changed = await this.#tables.changed(
-      'hold a run',
-      `INSERT INTO @notes AS n (job_id, lane, delivery, held_text, retry_at) VALUES ($1, $2, $3, $4, $5)
-      ON CONFLICT (job_id) DO UPDATE SET lane = excluded.lane, delivery = excluded.delivery,
-        held_text = excluded.held_text, retry_at = excluded.retry_at
-        WHERE n.delivery <= excluded.delivery AND n.end_status IS NULL`,
-      [jobId, lane, delivery, held.text, held.dueAt],
-    );
-    return changed > 0;
+    return this.#noteDelivery('hold a run', { lane, jobId, delivery }, { held_text: held.text, retry_at: held.dueAt });
   }
 
   /** What was held has become a job that waits. */
@@ -138,19 +130,30 @@ export class PostgresNotes {
     return noteOf(row);
   }
 
-  async checkpoint(
+  checkpoint(
     lane: string,
     jobId: string,
     delivery: number,
     kept: { readonly text: string; readonly stalls: number },
   ): Promise<boolean> {
+    const columns = { checkpoint_text: kept.text, stalls_before: kept.stalls };
+    return this.#noteDelivery('keep a checkpoint', { lane, jobId, delivery }, columns);
+  }
+
+  /** @param kept by column. @returns false where the run has ended, or was delivered again. */
+  async #noteDelivery(
+    what: string,
+    { lane, jobId, delivery }: { readonly lane: string; readonly jobId: string; readonly delivery: number },
+    kept: Readonly<Record<string, string | number>>,
+  ): Promise<boolean> {
+    const columns = ['lane', 'delivery', ...Object.keys(kept)];
+    const values = [jobId, lane, delivery, ...Object.values(kept)];
     const changed = await this.#tables.changed(
-      'keep a checkpoint',
-      `INSERT INTO @notes AS n (job_id, lane, delivery, checkpoint_text, stalls_before) VALUES ($1, $2, $3, $4, $5)
-      ON CONFLICT (job_id) DO UPDATE SET lane = excluded.lane, delivery = excluded.delivery,
-        checkpoint_text = excluded.checkpoint_text, stalls_before = excluded.stalls_before
+      what,
+      `INSERT INTO @notes AS n (job_id, ${columns.join(', ')}) VALUES (${values.map((_, at) => `$${at + 1}`).join(', ')})
+      ON CONFLICT (job_id) DO UPDATE SET ${columns.map((name) => `${name} = excluded.${name}`).join(', ')}
         WHERE n.delivery <= excluded.delivery AND n.end_status IS NULL`,
-      [jobId, lane, delivery, kept.text, kept.stalls],
+      values,
     );
     return changed > 0;
   }

@@ -2,15 +2,16 @@ import { EventEmitter, setMaxListeners } from 'node:events';
 import { Socket } from 'node:net';
 import type { IQueueBackend, PostgresQueueBackend } from 'bullmq';
 import type { ClientBase } from 'pg';
-import type { Logger } from '../../../ports/logger.js';
 import { TaskError } from '../../../task/errors.js';
 import { nodeCrypto } from '../../../timing/node-crypto.js';
 import type { FleetBook } from '../book/book.js';
 import type { BullmqSettings } from '../bullmq-options.js';
 import { Deadlines } from '../server/deadlines.js';
-import { FleetMessages, MAX_MESSAGE_BYTES, MAX_UNREAD_MESSAGES } from '../server/fleet-messages.js';
-import type { FleetMessage, FleetServer, LaneQueue } from '../server/fleet-server.js';
+import { FleetListeners } from '../server/fleet-listeners.js';
+import { FleetMessages } from '../server/fleet-messages.js';
+import type { FleetMessage, FleetServer, FleetServerParts, LaneQueue } from '../server/fleet-server.js';
 import { loadPackage } from '../server/missing-package.js';
+import { jobOptions, relayOptions } from '../server/settings-for-bullmq.js';
 import { Outage } from '../server/outage.js';
 import { PostgresBook } from './postgres-book.js';
 import { checkPostgresFitness } from './postgres-fitness.js';
@@ -23,12 +24,6 @@ import { inTime, isUnanswered } from './postgres-waits.js';
 const MOST_AT_ONCE = 8;
 /** How long the making of tables may take, in ms. */
 const MIGRATION_MS = 30_000;
-
-/** What a PostgreSQL is used with. */
-export interface PostgresServerParts {
-  readonly settings: BullmqSettings;
-  readonly logger: Logger | undefined;
-}
 
 /** What there is while it is connected. */
 interface Connected {
@@ -44,19 +39,18 @@ interface Connected {
 export class PostgresServer implements FleetServer {
   readonly name = 'postgres';
   readonly processId = nodeCrypto().randomBytes(9).toString('hex');
-  readonly #parts: PostgresServerParts;
+  readonly #parts: FleetServerParts;
   readonly #deadlines: Deadlines;
   readonly #slowDeadlines = new Deadlines({ server: 'postgres', timeoutMs: MIGRATION_MS });
   readonly #sockets = new PostgresSockets();
   readonly #outage: Outage;
-  readonly #listeners: ((message: FleetMessage) => void)[] = [];
-  readonly #backListeners: (() => void)[] = [];
+  readonly #listeners = new FleetListeners();
   readonly #lanes = new Map<string, PostgresLaneQueue>();
   #connected: Connected | undefined;
 
-  constructor(parts: PostgresServerParts) {
+  constructor(parts: FleetServerParts) {
     this.#parts = parts;
-    this.#outage = new Outage('PostgreSQL', parts.logger, () => this.#onBack());
+    this.#outage = new Outage('PostgreSQL', parts.logger, () => this.#listeners.back());
     this.#deadlines = new Deadlines({ server: 'postgres', timeoutMs: parts.settings.callTimeoutMs });
   }
 
@@ -114,11 +108,11 @@ export class PostgresServer implements FleetServer {
   }
 
   onMessage(listener: (message: FleetMessage) => void): void {
-    this.#listeners.push(listener);
+    this.#listeners.onMessage.push(listener);
   }
 
   onBack(listener: () => void): void {
-    this.#backListeners.push(listener);
+    this.#listeners.onBack.push(listener);
   }
 
   async close(): Promise<void> {
@@ -158,11 +152,7 @@ export class PostgresServer implements FleetServer {
       // One connection, so that messages are sent in the order in which they were published.
       connection: { ...shared, max: 1 },
       backend: createPostgresRelayBackend,
-      nodeId: this.processId,
-      namespace: 'errand',
-      blockTimeout: settings.callTimeoutMs,
-      maxMessageSize: MAX_MESSAGE_BYTES,
-      inboxMaxLength: MAX_UNREAD_MESSAGES,
+      ...relayOptions(settings, this.processId),
     });
     const book = new PostgresBook({
       pool: root.connection.pool,
@@ -170,7 +160,7 @@ export class PostgresServer implements FleetServer {
       call: this.call.bind(this),
       alone: this.#alone.bind(this),
     });
-    return { root, book, messages: new FleetMessages(relay, this.#listeners, () => this.#onBack()) };
+    return { root, book, messages: new FleetMessages(relay, this.#listeners) };
   }
 
   async #alone(what: string, work: (client: ClientBase) => Promise<void>): Promise<void> {
@@ -185,29 +175,10 @@ export class PostgresServer implements FleetServer {
       client.end().catch(() => undefined);
     }
   }
-
-  #onBack(): void {
-    for (const listener of this.#backListeners) listener();
-  }
 }
 
 function jobSchemaOf({ prefix }: BullmqSettings): string {
   return `${prefix}_bullmq`;
-}
-
-/** What BullMQ's functions are told of this process. */
-function jobOptions({ lockMs, stalledCheckMs }: BullmqSettings): {
-  lockDuration: number;
-  maxStalledCount: number;
-  stalledInterval: number;
-} {
-  return {
-    lockDuration: lockMs,
-    // How many crashes a run may have is counted by us.
-    maxStalledCount: 1_000_000_000,
-    // One process looks at a time. Shorter than our timers, or every second look would find that it comes too early.
-    stalledInterval: Math.floor(stalledCheckMs * 0.9),
-  };
 }
 
 /** All lanes that wait listen to one client: that is no leak, of which Node would warn. */

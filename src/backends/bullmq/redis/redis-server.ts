@@ -1,15 +1,15 @@
 import type { IQueueBackend, KeyPrefixOptions, QueueBaseOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { Logger } from '../../../ports/logger.js';
 import { TaskError } from '../../../task/errors.js';
 import { nextTurn } from '../../../timing/next-turn.js';
 import { nodeCrypto } from '../../../timing/node-crypto.js';
 import type { FleetBook } from '../book/book.js';
-import type { BullmqSettings } from '../bullmq-options.js';
 import { Deadlines } from '../server/deadlines.js';
-import { FleetMessages, MAX_MESSAGE_BYTES, MAX_UNREAD_MESSAGES } from '../server/fleet-messages.js';
-import type { FleetMessage, FleetServer, LaneQueue } from '../server/fleet-server.js';
+import { FleetListeners } from '../server/fleet-listeners.js';
+import { FleetMessages } from '../server/fleet-messages.js';
+import type { FleetMessage, FleetServer, FleetServerParts, LaneQueue } from '../server/fleet-server.js';
 import { loadPackage } from '../server/missing-package.js';
+import { jobOptions, relayOptions } from '../server/settings-for-bullmq.js';
 import { redisBook } from './redis-book.js';
 import { connectFirst, makeRedisClient, reportOutages } from './redis-client.js';
 import { checkRedisFitness } from './redis-fitness.js';
@@ -17,12 +17,6 @@ import { RedisLaneQueue } from './redis-lane-queue.js';
 
 /** How much is gathered before it is written, in bytes: about as much as eight runs take. */
 const WRITE_BYTES = 6_000;
-
-/** What a Redis is used with. */
-export interface RedisServerParts {
-  readonly settings: BullmqSettings;
-  readonly logger: Logger | undefined;
-}
 
 /** What there is while it is connected. */
 interface Connected {
@@ -39,15 +33,14 @@ interface Connected {
 export class RedisServer implements FleetServer {
   readonly name = 'redis';
   readonly processId = nodeCrypto().randomBytes(9).toString('hex');
-  readonly #parts: RedisServerParts;
+  readonly #parts: FleetServerParts;
   readonly #deadlines: Deadlines;
-  readonly #listeners: ((message: FleetMessage) => void)[] = [];
-  readonly #backListeners: (() => void)[] = [];
+  readonly #listeners = new FleetListeners();
   readonly #lanes = new Map<string, RedisLaneQueue>();
   #client: Redis | undefined;
   #connected: Connected | undefined;
 
-  constructor(parts: RedisServerParts) {
+  constructor(parts: FleetServerParts) {
     this.#parts = parts;
     this.#deadlines = new Deadlines({ server: 'redis', timeoutMs: parts.settings.callTimeoutMs });
   }
@@ -68,7 +61,7 @@ export class RedisServer implements FleetServer {
       await this.close();
       throw error;
     }
-    reportOutages(client, this.#parts.logger, () => this.#onBack());
+    reportOutages(client, this.#parts.logger, () => this.#listeners.back());
   }
 
   queue(lane: string): LaneQueue {
@@ -110,11 +103,11 @@ export class RedisServer implements FleetServer {
   }
 
   onMessage(listener: (message: FleetMessage) => void): void {
-    this.#listeners.push(listener);
+    this.#listeners.onMessage.push(listener);
   }
 
   onBack(listener: () => void): void {
-    this.#backListeners.push(listener);
+    this.#listeners.onBack.push(listener);
   }
 
   async close(): Promise<void> {
@@ -142,33 +135,13 @@ export class RedisServer implements FleetServer {
     root.on('error', () => undefined); // its calls fail by themselves
     const relay = new Relay({
       ...shared,
-      nodeId: this.processId,
-      namespace: 'errand',
-      // A connection on which it hears nothing for longer is taken for lost.
-      blockTimeout: settings.callTimeoutMs,
-      maxMessageSize: MAX_MESSAGE_BYTES,
-      inboxMaxLength: MAX_UNREAD_MESSAGES,
+      ...relayOptions(settings, this.processId),
     });
-    const messages = new FleetMessages(relay, this.#listeners, () => this.#onBack());
+    const messages = new FleetMessages(relay, this.#listeners);
     await this.call('prepare BullMQ', () => root.waitUntilReady());
     const book = redisBook({ client, prefix: settings.prefix, call: this.call.bind(this) });
     return { client, root, messages, book };
   }
-
-  #onBack(): void {
-    for (const listener of this.#backListeners) listener();
-  }
-}
-
-/** What BullMQ's scripts are told of this process. */
-function jobOptions({ lockMs, stalledCheckMs }: BullmqSettings) {
-  return {
-    lockDuration: lockMs,
-    // How many crashes a run may have is counted by us.
-    maxStalledCount: 1_000_000_000,
-    // One process looks at a time. Shorter than our timers, or every second look would find that it comes too early.
-    stalledInterval: Math.floor(stalledCheckMs * 0.9),
-  };
 }
 
 /** What is under way is answered first, where the server answers at all. */

@@ -1,4 +1,5 @@
 import type { Relay, RelayMessage, RelaySubscription } from 'bullmq';
+import type { FleetListeners } from './fleet-listeners.js';
 import type { FleetMessage } from './fleet-server.js';
 
 /** What a message may weigh, in bytes: those who make them keep them well below. */
@@ -17,18 +18,15 @@ type FleetRelay = Pick<Relay, 'waitUntilReady' | 'subscribe' | 'publish' | 'clos
 /** The messages of a fleet, by way of BullMQ's `Relay`: one that cannot be sent, or comes garbled, is dropped. */
 export class FleetMessages {
   readonly #relay: FleetRelay;
-  readonly #listeners: readonly ((message: FleetMessage) => void)[];
+  readonly #listeners: FleetListeners;
   #events: Promise<RelaySubscription> | undefined;
 
-  /**
-   * @param listeners may grow; told each message. Must not throw.
-   * @param onMissed told when messages may have been missed. Must not throw.
-   */
-  constructor(relay: FleetRelay, listeners: readonly ((message: FleetMessage) => void)[], onMissed: () => void) {
+  /** @param listeners told each message, and when messages may have been missed. They must not throw. */
+  constructor(relay: FleetRelay, listeners: FleetListeners) {
     this.#relay = relay;
     this.#listeners = listeners;
     this.#relay.on('error', () => undefined); // it tries again by itself
-    this.#relay.on('recovered', onMissed);
+    this.#relay.on('recovered', () => listeners.back());
   }
 
   /** Resolves as soon as this process hears. */
@@ -70,6 +68,6 @@ export class FleetMessages {
 
   #hear(message: unknown): void {
     if (typeof message !== 'object' || message === null || !('type' in message)) return;
-    for (const listener of this.#listeners) listener(message as FleetMessage);
+    for (const listener of this.#listeners.onMessage) listener(message as FleetMessage);
   }
 }

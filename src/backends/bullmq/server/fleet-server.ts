@@ -1,6 +1,8 @@
 import type { IQueueBackend } from 'bullmq';
 import type { FleetBook, KeptCancel } from '../book/book.js';
+import type { Logger } from '../../../ports/logger.js';
 import type { RunEvent } from '../../../task/run-event.js';
+import type { BullmqSettings } from '../bullmq-options.js';
 
 /** What the processes of a fleet tell one another. A lost message only delays what it says. */
 export type FleetMessage =
@@ -38,6 +40,12 @@ export interface LaneQueue {
   waitForJob(untilMs: number, signal: AbortSignal): Promise<void>;
   /** Gives the connection back on which it waited. */
   rest(): Promise<void>;
+}
+
+/** What a server is used with. */
+export interface FleetServerParts {
+  readonly settings: BullmqSettings;
+  readonly logger: Logger | undefined;
 }
 
 /** Redis or PostgreSQL, as this backend uses it. */
