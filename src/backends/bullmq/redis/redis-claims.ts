@@ -46,9 +46,9 @@ if old then
   -- BullMQ may still have the job, and deliver it: what says that its run has ended goes with the job then.
   local ended = redis.call('HEXISTS', key('note', old.job), 'end') == 1
   if ended and redis.call('SISMEMBER', key('marked', old.lane), old.job) == 1 then
-    unshelve(old.job, old.lane)
+    unshelve({ old.job }, old.lane)
     redis.call('HSET', key('note', old.job), 'replaced', 1)
-  else forgetJob(old.job, old.lane) end
+  else forgetJobs({ old.job }, old.lane) end
 end
 local place = table.concat({lane, ordinal, base == '0' and '' or base, since, job == id and '' or job}, '\\n')
 redis.call('HSET', key('places'), id, place)
@@ -85,7 +85,7 @@ redis.call('HDEL', key('jobtexts'), job)
 redis.call('ZREM', key('unadded'), job)
 local place = placeOf(id)
 if not place or place.job ~= job then return end
-forgetPlace(id)
+forgetPlaces({ id })
 unexpire(job)
 if redrives ~= '' and redis.call('HGET', key('note', redrives), 'redrivenBy') == id then
   redis.call('HDEL', key('note', redrives), 'redrivenBy')

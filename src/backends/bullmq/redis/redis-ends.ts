@@ -41,7 +41,7 @@ const LET_GO = new RedisScript(
 local _, lane, job = unpack(ARGV)
 redis.call('SREM', key('marked', lane), job)
 local wasHeld = redis.call('HDEL', key('heldends', lane), job) == 1
-if redis.call('HEXISTS', key('note', job), 'replaced') == 1 then forgetJob(job, lane)
+if redis.call('HEXISTS', key('note', job), 'replaced') == 1 then forgetJobs({ job }, lane)
 elseif wasHeld then shelve(job) end`,
 );
 

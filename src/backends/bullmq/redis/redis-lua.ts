@@ -29,14 +29,17 @@ local function fieldsOf(text)
   return fields
 end
 
-local function placeOf(id)
-  local text = redis.call('HGET', key('places'), id)
+local function placeFrom(id, text)
   if not text then return nil end
   local fields = fieldsOf(text)
   local place = { text = text, lane = fields[1], ordinal = tonumber(fields[2]) }
   place.base = tonumber(fields[3] or '') or 0
   place.job = (fields[5] or '') == '' and id or fields[5]
   return place
+end
+
+local function placeOf(id)
+  return placeFrom(id, redis.call('HGET', key('places'), id))
 end
 
 local function unexpire(job)
@@ -49,10 +52,10 @@ local function claimedNoMore(job)
   redis.call('ZREM', key('unadded'), job)
 end
 
-local function forgetPlace(id)
-  redis.call('HDEL', key('places'), id)
-  redis.call('ZREM', key('order'), id)
-  redis.call('ZREM', key('kind', 'import'), id)
+local function forgetPlaces(ids)
+  redis.call('HDEL', key('places'), unpack(ids))
+  redis.call('ZREM', key('order'), unpack(ids))
+  redis.call('ZREM', key('kind', 'import'), unpack(ids))
 end
 `;
 
@@ -97,22 +100,26 @@ local function shelve(job)
   if shelf == 'keptends' then keyEnded(ended[5], ended[4], ended[3]) end
 end
 
-local function unshelve(job, lane)
+local function unshelve(jobs, lane)
   for _, status in ipairs({ 'completed', 'failed', 'cancelled' }) do
-    redis.call('ZREM', key('ends', status, lane), job)
-    redis.call('ZREM', key('keptends', status, lane), job)
+    redis.call('ZREM', key('ends', status, lane), unpack(jobs))
+    redis.call('ZREM', key('keptends', status, lane), unpack(jobs))
   end
 end
 
-local function forgetJob(job, lane)
-  unshelve(job, lane)
-  redis.call('SREM', key('cancelling', lane), job)
-  redis.call('SREM', key('marked', lane), job)
-  redis.call('HDEL', key('heldends', lane), job)
-  redis.call('ZREM', key('heldretries', lane), job)
-  redis.call('ZREM', key('retrying', lane), job)
-  unexpire(job)
-  claimedNoMore(job)
-  redis.call('DEL', key('note', job))
+local function forgetJobs(jobs, lane)
+  unshelve(jobs, lane)
+  redis.call('SREM', key('cancelling', lane), unpack(jobs))
+  redis.call('SREM', key('marked', lane), unpack(jobs))
+  redis.call('HDEL', key('heldends', lane), unpack(jobs))
+  redis.call('ZREM', key('heldretries', lane), unpack(jobs))
+  redis.call('ZREM', key('retrying', lane), unpack(jobs))
+  redis.call('ZREM', key('expiry'), unpack(jobs))
+  redis.call('HDEL', key('expirylanes'), unpack(jobs))
+  redis.call('HDEL', key('jobtexts'), unpack(jobs))
+  redis.call('ZREM', key('unadded'), unpack(jobs))
+  local notes = {}
+  for i, job in ipairs(jobs) do notes[i] = key('note', job) end
+  redis.call('DEL', unpack(notes))
 end
 `;

@@ -28,21 +28,29 @@ end
 return {ids, texts}`,
 );
 
+/** Of one lane. Command by command, and not run by run: those of a thousand runs would keep the server for long. */
 const FORGET = new RedisScript(
   'forget ended runs',
   PLACES,
   KEYS,
   ENDS,
   `
-for i = 2, #ARGV, 3 do
-  local id, job, lane = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local name = redis.call('HGET', key('keyof'), id)
+local lane, ids, jobs = ARGV[2], {}, {}
+for i = 3, #ARGV, 2 do
+  ids[#ids + 1] = ARGV[i]
+  jobs[#jobs + 1] = ARGV[i + 1]
+end
+for i, name in ipairs(redis.call('HMGET', key('keyof'), unpack(ids))) do
   local kept = name and keyNamed(name)
-  if kept and kept.job == job then dropKey(name) end
-  forgetJob(job, lane)
-  local place = placeOf(id)
-  if place and place.job == job then forgetPlace(id) end
-end`,
+  if kept and kept.job == jobs[i] then dropKey(name) end
+end
+forgetJobs(jobs, lane)
+local theirs = {}
+for i, text in ipairs(redis.call('HMGET', key('places'), unpack(ids))) do
+  local place = placeFrom(ids[i], text)
+  if place and place.job == jobs[i] then theirs[#theirs + 1] = ids[i] end
+end
+if #theirs > 0 then forgetPlaces(theirs) end`,
 );
 
 const EXPIRED = new RedisScript(
@@ -53,7 +61,7 @@ if #jobs == 0 then return {} end
 return {jobs, redis.call('HMGET', key('expirylanes'), unpack(jobs))}`,
 );
 
-/** How many places one command writes at most: the server does nothing else meanwhile. */
+/** How many places one command writes or forgets at most: the server does nothing else meanwhile. */
 const WRITE_MOST = 500;
 
 /** What was placed in a turn and is not sent yet. */
@@ -104,11 +112,15 @@ export class RedisPlaces {
   }
 
   async forget(gone: Parameters<FleetBook['forget']>[0]): Promise<void> {
-    if (gone.length === 0) return;
-    await this.#server.run(
-      FORGET,
-      gone.flatMap(({ id, jobId, lane }) => [id, jobId, lane]),
-    );
+    const lanes = new Map<string, string[]>();
+    for (const { id, jobId, lane } of gone) {
+      const its = lanes.get(lane) ?? [];
+      its.push(id, jobId);
+      lanes.set(lane, its);
+    }
+    const most = 2 * WRITE_MOST;
+    for (const [lane, its] of lanes)
+      for (let at = 0; at < its.length; at += most) await this.#server.run(FORGET, [lane, ...its.slice(at, at + most)]);
   }
 
   async expired(now: number, limit: number): Promise<readonly { readonly lane: string; readonly jobId: string }[]> {
