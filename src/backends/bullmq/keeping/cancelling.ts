@@ -32,20 +32,16 @@ export class Cancelling {
     this.#parts = parts;
   }
 
-  /** Cancels as `Backend.cancel` says. */
+  /** Cancels as `Backend.cancel` says. A handler's signal is two answers of the server away: nothing is looked at before. */
   async cancel(id: string, request: CancelledRequest, ordinal?: number): Promise<FleetRun | undefined> {
     const { server, reader, environment } = this.#parts;
     const [place] = await server.book.placesOf([id]);
-    if (place === undefined) return undefined;
-    const before = await reader.see(place);
-    if (before === undefined || (ordinal !== undefined && before.run.ordinal !== ordinal)) return undefined;
-    if (isHalfCancelled(before)) return this.#finish(before);
-    if (isFinal(before.run.status)) return this.#tooLate(before.run);
-    if (before.run.status === 'cancelling') return before.run;
+    if (place === undefined || (ordinal !== undefined && place.ordinal !== ordinal)) return undefined;
     const asked = { ...request, at: environment.clock.now() };
     const cancel = await this.#request(place, asked);
-    if (cancel === null) return this.#tooLate((await reader.see(place))?.run ?? before.run);
-    return this.#pass(place, cancel, before.run);
+    if (cancel !== null) return this.#pass(place, cancel, isSame(cancel, asked));
+    const ended = await reader.see(place);
+    return ended && this.#tooLate(ended.run);
   }
 
   /** Ends a run whose cancel was kept, as far as nobody else does; for those that were left half cancelled. */
@@ -56,6 +52,7 @@ export class Cancelling {
       // A job that is active is its holder's to discard.
       if (seen.state !== 'active') await ends.clear(place.lane, place.jobId);
     } else if (seen === undefined) await server.book.dropCancel(place.lane, place.jobId);
+    else if (isHalfCancelled(seen)) await this.#finish(seen);
     else if (isUnkept(seen)) await this.#finishLate(seen);
     // Who has just ended it may have found the cancel, and be about to keep that it was cancelled after all.
     else if (isFinal(seen.run.status) && this.#isOver(seen)) await server.book.dropCancel(place.lane, place.jobId);
@@ -72,20 +69,25 @@ export class Cancelling {
     return cancel;
   }
 
-  /** The request is kept: the run ends now where it waits; its holder hears of it where it is at work. */
-  async #pass(place: Place, cancel: KeptCancel, before: FleetRun): Promise<FleetRun> {
+  /**
+   * The request is kept: the run ends now where it waits; its holder hears of it where it is at work; and where it has
+   * ended, the request goes again.
+   *
+   * @param isFirst nobody has asked for it before.
+   */
+  async #pass(place: Place, cancel: KeptCancel, isFirst: boolean): Promise<FleetRun | undefined> {
     const { server, reader, teller } = this.#parts;
     const { lane, jobId } = place;
     this.#parts.cancelHere(jobId, cancel);
     const seen = await reader.seeNow(place);
-    if (seen === undefined) return before;
-    if (isUnkept(seen)) return this.#finish(seen);
-    if (seen.run.status === 'cancelling') {
-      teller.tell(seen.run, { type: 'run:cancelling', reason: cancel.reason, by: cancel.by });
+    if (seen && isHalfCancelled(seen)) return this.#finish(seen);
+    if (seen?.run.status === 'cancelling') {
+      if (isFirst) teller.tell(seen.run, { type: 'run:cancelling', reason: cancel.reason, by: cancel.by });
       return seen.run;
     }
-    if (seen.run.status === 'cancelled') return seen.run;
+    if (seen?.run.status === 'cancelled') return isFirst ? seen.run : this.#tooLate(seen.run);
     await server.book.dropCancel(lane, jobId);
+    if (seen === undefined) return undefined;
     // Whoever held it may have found the cancel first, and kept that it was cancelled after all.
     const { run } = (await reader.see(place)) ?? seen;
     return run.status === 'cancelled' ? run : this.#tooLate(run);
@@ -110,6 +112,10 @@ export class Cancelling {
     this.#parts.environment.observer.cancelledLate(run);
     return run;
   }
+}
+
+function isSame(kept: KeptCancel, asked: KeptCancel): boolean {
+  return kept.at === asked.at && kept.by === asked.by && kept.reason === asked.reason;
 }
 
 /** It is cancelled for whoever looks, and the book does not say so yet. */
