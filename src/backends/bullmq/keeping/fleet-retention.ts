@@ -149,7 +149,7 @@ export class FleetRetention {
     const { gone, booked } = source.booked
       ? { gone: await this.#removeEnds(source.lane, jobIds), booked: 0 }
       : await this.#removeJobs(batch, until);
-    await this.#forget(gone.map((jobId) => goneRun(source, jobId, this.#now)));
+    await this.#forget(goneRuns(source, gone, this.#now));
     return gone.length + booked;
   }
 
@@ -227,16 +227,18 @@ export class FleetRetention {
   }
 }
 
-/** What can be said of a run whose record has gone: whose it was. */
-function goneRun({ lane, status }: Source, jobId: string, now: number): FleetRun {
+/** What can be said of runs whose records have gone: whose they were. */
+function goneRuns({ lane, status }: Source, jobIds: readonly string[], now: number): readonly FleetRun[] {
   const { queue, kind, task } = readLaneName(lane);
-  const origin: RunOrigin = {
-    ...{ id: runIdOf(jobId), jobId, lane, kind, task, queue, inputText: null, priority: 0, maxAttempts: 1 },
+  const common: RunOrigin = {
+    ...{ id: '', jobId: '', lane, kind, task, queue, inputText: null, priority: 0, maxAttempts: 1 },
     ...{ onCrash: 'retry', maxCrashes: 0, tags: [], owner: null, idempotencyKey: null, redriveOf: null },
     ...{ checkpointText: null, ordinal: 0, versionBase: 0, createdAt: now, dueAt: null, expiresAt: null },
   };
-  const run = freshRun(origin);
-  run.state.status = status;
-  run.state.active = false;
-  return run;
+  return jobIds.map((jobId) => {
+    const run = freshRun({ ...common, id: runIdOf(jobId), jobId });
+    run.state.status = status;
+    run.state.active = false;
+    return run;
+  });
 }
