@@ -3,10 +3,10 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Makes folders that are gone after each test of the file that calls this. */
-export function temporaryFolders(): () => Promise<string> {
+/** Makes folders that are gone after each test of the file that calls this; with `afterAll`, after all of them. */
+export function temporaryFolders(after: typeof afterEach = afterEach): () => Promise<string> {
   const made: string[] = [];
-  afterEach(async () => {
+  after(async () => {
     for (const folder of made.splice(0)) await rm(folder, { recursive: true, force: true });
   });
   return async () => {

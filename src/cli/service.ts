@@ -103,9 +103,9 @@ function messageFor(error: unknown): string {
   return isTaskError(error) ? error.message : messageOf(error);
 }
 
-/** A package that is not installed does not come by itself. */
+/** A package that is not installed, or a setting that cannot be used, does not change by itself. */
 function mayPass(error: unknown): boolean {
-  return isTaskError(error) && error.code === 'BACKEND' && !('package' in error.details);
+  return isTaskError(error) && error.code === 'BACKEND' && !('package' in error.details || 'setting' in error.details);
 }
 
 /**

@@ -10,6 +10,8 @@ export interface FleetPlace {
   readonly cwd: string;
   /** The server that their runs are on. */
   readonly url: string;
+  /** What else their environment says. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What a handler told: `began`, `ended`, or `aborted` with the code of the reason. */
@@ -112,8 +114,8 @@ export class Fleet {
   }
 
   #run(args: readonly string[], url: string): Promise<ServerProgram> {
-    const { cwd } = this.#place;
-    const env = { PORT: '0', ERRAND_BACKEND: url, ...this.#data };
+    const { cwd, env: more } = this.#place;
+    const env = { PORT: '0', ERRAND_BACKEND: url, ...this.#data, ...more };
     return listening(this.#start(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], { cwd, env }));
   }
 }

@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
+import { chmod, chown, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import pg from 'pg';
 
-import { ChildServer, findProgram, freePort, postgresFolders, someoneElse } from './child-server.js';
+import type { Certificate } from './certificate.js';
+import { ChildServer, findProgram, freePort, postgresFolders, someoneElse, type UserIds } from './child-server.js';
 import { type ServerForTests, serverForTests } from './server-for-tests.js';
 
 /** A PostgreSQL of a test's own. */
@@ -14,13 +16,23 @@ export interface OwnPostgres {
   readonly process: ChildServer;
 }
 
+/** What {@link startPostgres} takes. */
+export interface OwnPostgresOptions {
+  /** Where it keeps its data. */
+  readonly dir: string;
+  /** A free one where it is left out. */
+  readonly port?: number;
+  /** With one, it also speaks TLS. */
+  readonly certificate?: Certificate;
+}
+
 /**
  * Makes a database in `dir` and starts it. Whoever starts it stops it: `process.stop()`. It survives a kill of its
  * process, but not a power cut: that way it is faster.
  *
  * @throws {Error} where no PostgreSQL is installed.
  */
-export async function startPostgres({ dir, port }: { dir: string; port?: number }): Promise<OwnPostgres> {
+export async function startPostgres({ dir, port, certificate }: OwnPostgresOptions): Promise<OwnPostgres> {
   const [initdb, program] = programs();
   if (initdb === undefined || program === undefined) throw new Error('PostgreSQL is not installed');
   // PostgreSQL refuses to be run as root.
@@ -30,7 +42,8 @@ export async function startPostgres({ dir, port }: { dir: string; port?: number 
   await promisify(execFile)(initdb, ['-D', data, '--no-sync', ...as], { ...user, cwd: dir });
   const ownPort = port ?? (await freePort());
   const url = `postgres://postgres@127.0.0.1:${ownPort}/postgres`;
-  const settings = ['fsync=off', 'listen_addresses=127.0.0.1', 'unix_socket_directories='];
+  const place = ['fsync=off', 'listen_addresses=127.0.0.1', 'unix_socket_directories='];
+  const settings = [...place, ...(certificate ? await tlsSettings(certificate, dir, user) : [])];
   const server = new ChildServer({
     program,
     args: ['-D', data, '-p', String(ownPort), ...settings.flatMap((setting) => ['-c', setting])],
@@ -39,6 +52,18 @@ export async function startPostgres({ dir, port }: { dir: string; port?: number 
   });
   await server.start();
   return { url, process: server };
+}
+
+/** It reads no key that others could read, too. */
+async function tlsSettings({ cert, key }: Certificate, dir: string, user: UserIds | undefined): Promise<string[]> {
+  const files = { ssl_cert_file: join(dir, 'server.crt'), ssl_key_file: join(dir, 'server.key') };
+  await copyFile(cert, files.ssl_cert_file);
+  await copyFile(key, files.ssl_key_file);
+  for (const file of Object.values(files)) {
+    await chmod(file, 0o600);
+    if (user) await chown(file, user.uid, user.gid);
+  }
+  return ['ssl=on', ...Object.entries(files).map(([name, file]) => `${name}=${file}`)];
 }
 
 /**

@@ -66,6 +66,15 @@ function addJob(server: PostgresServer, jobId: string, delay = 0): Promise<strin
 }
 
 postgres.describe('a PostgreSQL', () => {
+  it('is refused as BACKEND where its URL names a file that is not there, and what must be set is said', async () => {
+    const connection = Object.assign(new URL(postgres.url), { search: 'sslrootcert=/nowhere/ca.pem' }).href;
+    await expect(serverOf({ connection }).open()).rejects.toMatchObject({
+      code: 'BACKEND',
+      message: expect.stringMatching(/^The connection URL of PostgreSQL cannot be used: ENOENT.*ca\.pem/),
+      details: { server: 'postgres', setting: 'connection' },
+    });
+  });
+
   it('takes jobs into lanes, and gives them out', async () => {
     const server = await opened();
     await addJob(server, 'a');

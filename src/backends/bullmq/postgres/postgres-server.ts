@@ -17,7 +17,7 @@ import { PostgresBook } from './postgres-book.js';
 import { checkPostgresFitness } from './postgres-fitness.js';
 import { PostgresLaneQueue } from './postgres-lane-queue.js';
 import { prepareJobs } from './postgres-migrate.js';
-import { connectionConfig, PostgresSockets } from './postgres-sockets.js';
+import { connectionConfig, makeClient, PostgresSockets } from './postgres-sockets.js';
 import { inTime, isUnanswered } from './postgres-waits.js';
 
 /** How many statements of a process run at once; more wait for their turn. */
@@ -166,7 +166,7 @@ export class PostgresServer implements FleetServer {
   async #alone(what: string, work: (client: ClientBase) => Promise<void>): Promise<void> {
     const { Client } = (await loadPackage('pg', () => import('pg'))).default;
     const { callTimeoutMs } = this.#parts.settings;
-    const client = new Client(connectionConfig(this.#parts.settings, this.#sockets, MIGRATION_MS));
+    const client = makeClient(Client, connectionConfig(this.#parts.settings, this.#sockets, MIGRATION_MS));
     client.on('error', () => undefined); // what is under way fails by itself
     try {
       await this.#deadlines.run('connect', () => inTime('connect', callTimeoutMs, () => client.connect()));

@@ -1,4 +1,7 @@
 import { Socket } from 'node:net';
+import type { Client, ClientConfig } from 'pg';
+import { TaskError } from '../../../task/errors.js';
+import { describeError } from '../../../task/run-error.js';
 import type { BullmqSettings } from '../bullmq-options.js';
 
 /** How long a connection may be silent until it is asked whether it is there, in ms. */
@@ -50,4 +53,18 @@ export function connectionConfig(
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
   };
+}
+
+/**
+ * Makes a client, not connected yet.
+ *
+ * @throws {TaskError} BACKEND when the URL names a file, for its certificates, that cannot be read.
+ */
+export function makeClient(PgClient: typeof Client, config: ClientConfig): Client {
+  try {
+    return new PgClient(config);
+  } catch (cause) {
+    const message = `The connection URL of PostgreSQL cannot be used: ${describeError(cause, 1).message}`;
+    throw new TaskError('BACKEND', message, { cause, details: { server: 'postgres', setting: 'connection' } });
+  }
 }

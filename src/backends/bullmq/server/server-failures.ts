@@ -58,7 +58,12 @@ export function answerCodeOf(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
 }
 
+/** How Node says that a certificate was refused: signed by nobody whom it trusts, for another name, too old. */
+const REFUSED_CERTIFICATE = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/;
+
 function reasonOf(server: ServerName, cause: unknown): string {
+  if (cause instanceof Error && 'code' in cause && REFUSED_CERTIFICATE.test(String(cause.code)))
+    return 'shows a certificate that is not trusted; the cause says why. Connect by a name that it is for, and name its authority in NODE_EXTRA_CA_CERTS';
   const answer = cause instanceof Error ? answeredWord(server, cause) : undefined;
   if (answer === undefined) return 'cannot be reached; see whether it runs, and the connection URL';
   const known = Object.hasOwn(REASONS[server], answer) ? REASONS[server][answer] : undefined;
