@@ -87,7 +87,7 @@ describe('the README', () => {
       const folder = await compiled(examples);
       for (const [index, { text }] of examples.entries()) {
         if (listens(text)) continue; // ends when it is told to: see below
-        if (text.includes('redis://')) continue; // needs a server: what it shows is run in fleet.test.ts
+        if (text.includes('redis://')) continue; // needs a server: readme-fleet.test.ts runs it
         const { code, stdout, stderr } = await start(process.execPath, [`example-${index}.js`], { cwd: folder }).ended;
         expect([code, stderr]).toEqual([0, '']);
         for (const [, comment = ''] of text.matchAll(/^console\.log.*; \/\/ (.*)$/gm))
