@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ChildServer } from '../servers/child-server.js';
 import type { ChaosReport } from './ledger.js';
 import { type ChaosLife, diceOf, live, readLedger } from './life.js';
+import { ServerKills } from './server-kills.js';
 
 /** The ways in which workers can be made to fail. */
 export const SABOTAGES = ['ack-early', 'no-checkpoints'] as const;
@@ -39,6 +41,13 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
 export interface FleetChaosOptions extends ChaosOptions {
   /** The server that all processes share, with nothing on it. */
   readonly url: string;
+  /** The same server, where it is killed, too. */
+  readonly killed?: ChildServer | undefined;
+}
+
+/** What was found, and how often the server was killed. */
+export interface FleetChaosReport extends ChaosReport {
+  readonly serverKills: number;
 }
 
 /** How many processes of a fleet there are at once. */
@@ -48,10 +57,11 @@ const AT_ONCE = 4;
  * Kills processes of a fleet, several of which are there at any time: some only start runs, the others work on those of
  * all. Then lets a last one end.
  */
-export async function fleetChaos({ url, ...options }: FleetChaosOptions): Promise<ChaosReport> {
+export async function fleetChaos({ url, killed, ...options }: FleetChaosOptions): Promise<FleetChaosReport> {
   const { trials, seed } = options;
   return inFolder(async (folder) => {
     const lives = { ...options, folder, store: url };
+    const kills = killed && new ServerKills(killed, seed);
     let next = 0;
     const oneAfterTheOther = async (): Promise<void> => {
       for (let life = next++; life < trials; life = next++) {
@@ -59,9 +69,14 @@ export async function fleetChaos({ url, ...options }: FleetChaosOptions): Promis
         await live(lives, { life, mode, killAfterMs: diceOf(seed, life) * 1_500 - 20 });
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, oneAfterTheOther));
+    try {
+      const lived = Promise.all(Array.from({ length: AT_ONCE }, oneAfterTheOther));
+      await Promise.race([lived, ...(kills ? [kills.failed] : [])]);
+    } finally {
+      await kills?.stop();
+    }
     await live(lives, { life: trials, mode: 'drain', killAfterMs: Infinity });
-    return readLedger(folder);
+    return { ...(await readLedger(folder)), serverKills: kills?.count ?? 0 };
   });
 }
 

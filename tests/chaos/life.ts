@@ -37,11 +37,14 @@ export async function live(lives: ChaosLives, { life, mode, killAfterMs }: Chaos
   const child = spawn(process.execPath, [...args, ...(sabotage === undefined ? [] : [sabotage])], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const killAtExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killAtExit);
   const exited = once(child, 'exit') as Promise<[number | null]>;
   const early = killAfterMs < 0 ? sleep(60).then(() => child.kill('SIGKILL')) : undefined;
   await killWhenReady(child, killAfterMs);
   await early;
   const [code] = await exited;
+  process.off('exit', killAtExit);
   if (code !== null && code !== 0) throw new Error(`process ${life} ended with code ${code}`);
 }
 

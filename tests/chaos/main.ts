@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startPostgres } from '../servers/postgres.js';
 import { startRedis } from '../servers/start-redis.js';
 import { chaos, type ChaosOptions, fleetChaos, SABOTAGES } from './harness.js';
 import type { ChaosReport } from './ledger.js';
@@ -13,8 +14,12 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     sabotage: { type: 'string' },
     fleet: { type: 'boolean', default: false },
-    // For --fleet: an empty Redis or PostgreSQL, where it is not to be a Redis of its own.
+    // For --fleet: an empty Redis or PostgreSQL, where it is not to be one of its own.
     url: { type: 'string' },
+    // For --fleet: a PostgreSQL of its own, not a Redis.
+    postgres: { type: 'boolean', default: false },
+    // For --fleet: the server is killed, too, and started with what it has kept.
+    'kill-server': { type: 'boolean', default: false },
   },
 });
 const sabotage = SABOTAGES.find((known) => known === values.sabotage);
@@ -22,7 +27,14 @@ if (values.sabotage !== undefined && sabotage === undefined)
   throw new RangeError(`--sabotage must be one of ${SABOTAGES.join(', ')}`);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
 const trials = Number(values.trials);
-const again = `npm run chaos -- ${values.fleet ? '--fleet ' : ''}--trials ${trials} --seed ${seed}`;
+const kinds = (['fleet', 'postgres', 'kill-server'] as const)
+  .filter((kind) => values[kind])
+  .map((kind) => `--${kind} `);
+if (values['kill-server'] && (!values.fleet || values.url !== undefined))
+  throw new RangeError('--kill-server goes with --fleet, and only a server of its own is killed: without --url');
+/** What Redis has confirmed is on its disk. */
+const SAFE = ['--appendfsync', 'always'];
+const again = `npm run chaos -- ${kinds.join('')}--trials ${trials} --seed ${seed}`;
 console.log(`${trials} kills, seed ${seed} (the same work again: ${again})`);
 const options = {
   worker: fileURLToPath(new URL('worker.js', import.meta.url)),
@@ -39,17 +51,20 @@ process.exitCode = lost.length + duplicated.length + unexpected.length > 0 ? 1 :
 function play(given: ChaosOptions): Promise<ChaosReport> {
   const { fleet, url } = values;
   if (!fleet) return chaos(given);
-  return url === undefined ? onRedis(given) : fleetChaos({ ...given, url });
+  return url === undefined ? onOwnServer(given) : fleetChaos({ ...given, url });
 }
 
-/** On a Redis of its own, which is gone afterwards. */
-async function onRedis(given: ChaosOptions): Promise<ChaosReport> {
+/** On a server of its own, which is gone afterwards. */
+async function onOwnServer(given: ChaosOptions): Promise<ChaosReport> {
   const dir = await mkdtemp(join(tmpdir(), 'errand-server-'));
-  const redis = await startRedis({ dir });
+  const server = values.postgres ? await startPostgres({ dir }) : await startRedis({ dir, settings: SAFE });
   try {
-    return await fleetChaos({ ...given, url: redis.url });
+    const killed = values['kill-server'] ? server.process : undefined;
+    const report = await fleetChaos({ ...given, url: server.url, killed });
+    if (killed) console.log(`the server was killed ${report.serverKills} times`);
+    return report;
   } finally {
-    await redis.process.stop();
+    await server.process.stop();
     await rm(dir, { recursive: true, force: true });
   }
 }

@@ -42,8 +42,29 @@ const manager = new TaskManager({
 });
 const files = fileFolder({ folder: join(dirname(ledger), 'files'), mayBeShared: inFleet });
 const imports = importRuns({ manager, files, batchSize: 2, maxConcurrent: AT_ONCE });
-await manager.open();
+await opened();
 writeSync(1, 'ready\n');
+
+/** A fleet's server may be killed, too: then this process waits for it, as `errand worker` does. */
+async function opened(): Promise<void> {
+  while (!(await ifThere(manager.open()))) await sleep(100);
+}
+
+/** Whether the server of a fleet was not there: what was asked of it may have happened all the same, and nothing is told. */
+function isAway(error: unknown): boolean {
+  return inFleet && error instanceof Error && 'code' in error && error.code === 'BACKEND';
+}
+
+/** @returns whether the server was there for it. */
+function ifThere(what: Promise<unknown>): Promise<boolean> {
+  return what.then(
+    () => true,
+    (error: unknown) => {
+      if (!isAway(error)) throw error;
+      return false;
+    },
+  );
+}
 
 /** What has not ended by then never does, in ms since the process was started. */
 const DRAIN_MS = 90_000;
@@ -140,21 +161,25 @@ async function cancelled(n: number): Promise<void> {
   if (after?.status === 'cancelled' || after?.status === 'cancelling') say('cancelled', run.id);
 }
 
-// Those of the processes before would take all slots in the end, and nothing else would begin any more.
-const leftBehind = cancelEndless();
-
-if (mode !== 'drain') {
-  // Once: to put them again would keep what due times alone have to keep.
+/** Once: to put them again would keep what due times alone have to keep. */
+async function putSchedules(): Promise<void> {
   const known = new Set((await manager.schedules.list()).map(({ id }) => id));
   for (const [at, plan] of plans.entries()) {
     // Of a fleet, several could find that one is missing at the same time.
     if (known.has(`tick-${at}`) || (inFleet && life !== '0')) continue;
-    void manager.schedules.put(`tick-${at}`, { task: scheduled, ...plan, overlap: 'queue', catchUp: 'all' });
+    void ifThere(manager.schedules.put(`tick-${at}`, { task: scheduled, ...plan, overlap: 'queue', catchUp: 'all' }));
   }
+}
+
+// Those of the processes before would take all slots in the end, and nothing else would begin any more.
+const leftBehind = ifThere(cancelEndless());
+
+if (mode !== 'drain') {
+  await ifThere(putSchedules());
   let n = 0;
-  if (random() < 0.5) void imported();
+  if (random() < 0.5) void ifThere(imported());
   for (;;) {
-    await Promise.all(Array.from({ length: 1 + Math.floor(random() * 8) }, () => startOne((n += 1))));
+    await Promise.all(Array.from({ length: 1 + Math.floor(random() * 8) }, () => ifThere(startOne((n += 1)))));
     await sleep(random() * (inFleet ? 100 : 4));
   }
 }
