@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import pg from 'pg';
 
 import { type BullmqOptions, checkBullmqOptions } from '../../../src/backends/bullmq/bullmq-options.js';
@@ -47,6 +47,35 @@ async function proxied(): Promise<TcpProxy> {
   return proxy;
 }
 
+/** A PostgreSQL that says farewell right after the first answer on a connection, from the n-th one on. */
+async function endingPostgres(): Promise<{ url: string; endFrom: (nth: number) => void; ended: () => number }> {
+  const { hostname, port } = new URL(postgres.url);
+  const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0');
+  const farewell = Buffer.concat([Buffer.from('E'), Buffer.alloc(4), fields]);
+  farewell.writeInt32BE(4 + fields.length, 1);
+  let [from, connections, ended] = [1, 0, 0];
+  const proxy = createServer((client) => {
+    const nth = (connections += 1);
+    let answers = 0;
+    const server = connect(Number(port || 5_432), hostname).on('error', () => client.destroy());
+    client.on('error', () => server.destroy()).on('close', () => server.destroy());
+    client.pipe(server);
+    server.on('close', () => client.destroy());
+    server.on('data', (chunk) => {
+      client.write(chunk);
+      // Ready for a query: the first time, that it is connected.
+      if (chunk.at(-6) === 0x5a) answers += 1;
+      if (answers !== 2 || nth < from) return;
+      ended += 1;
+      client.end(farewell);
+    });
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  undo.push(() => proxy.close());
+  const url = Object.assign(new URL(postgres.url), { host: `127.0.0.1:${(proxy.address() as AddressInfo).port}` }).href;
+  return { url, endFrom: (n) => ([from, connections] = [n, 0]), ended: () => ended };
+}
+
 function serverOf(options: Partial<BullmqOptions> = {}, logger?: Logger): PostgresServer {
   const settings = checkBullmqOptions({ connection: postgres.url, ...options });
   const server = new PostgresServer({ settings, logger });
@@ -74,6 +103,18 @@ postgres.describe('a PostgreSQL', () => {
       details: { server: 'postgres', setting: 'connection' },
     });
   });
+
+  it('that ends between two statements ends no process', async () => {
+    const ending = await endingPostgres();
+    // The first two connections are not BullMQ's: they look at the settings, and make the tables.
+    for (const fatalFrom of [1, 2, 3, 4, 5]) {
+      ending.endFrom(fatalFrom);
+      const server = serverOf({ connection: ending.url, prefix: prefixOfTest() });
+      await server.open().catch((error: unknown) => expect(error).toMatchObject({ code: 'BACKEND' }));
+      await server.close();
+    }
+    expect(ending.ended()).toBeGreaterThan(0);
+  }, 30_000);
 
   it('takes jobs into lanes, and gives them out', async () => {
     const server = await opened();

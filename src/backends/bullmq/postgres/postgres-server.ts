@@ -17,7 +17,7 @@ import { PostgresBook } from './postgres-book.js';
 import { checkPostgresFitness } from './postgres-fitness.js';
 import { PostgresLaneQueue } from './postgres-lane-queue.js';
 import { prepareJobs } from './postgres-migrate.js';
-import { connectionConfig, makeClient, PostgresSockets } from './postgres-sockets.js';
+import { connectionConfig, makeClient, PostgresSockets, quietClient } from './postgres-sockets.js';
 import { inTime, isUnanswered } from './postgres-waits.js';
 
 /** How many statements of a process run at once; more wait for their turn. */
@@ -137,8 +137,9 @@ export class PostgresServer implements FleetServer {
       'bullmq',
       () => import('bullmq'),
     );
+    const { Client } = (await loadPackage('pg', () => import('pg'))).default;
     const config = connectionConfig(settings, this.#sockets);
-    const shared = { ...config, schema: jobSchemaOf(settings) };
+    const shared = { ...config, schema: jobSchemaOf(settings), Client: quietClient(Client) };
     const root = createPostgresBackend('fleet', {
       // The lanes share the client that is notified: their statements may be sent while others are answered.
       connection: { ...shared, max: MOST_AT_ONCE, pipeline: true },

@@ -68,3 +68,16 @@ export function makeClient(PgClient: typeof Client, config: ClientConfig): Clien
     throw new TaskError('BACKEND', message, { cause, details: { server: 'postgres', setting: 'connection' } });
   }
 }
+
+/**
+ * Clients for BullMQ's pools. Between two statements of one that was taken out nobody listens, and what PostgreSQL says
+ * when it ends just then would end the process: what is under way fails by itself.
+ */
+export function quietClient(PgClient: typeof Client): typeof Client {
+  return class extends PgClient {
+    constructor(config?: string | ClientConfig) {
+      super(config);
+      this.on('error', () => undefined);
+    }
+  };
+}
