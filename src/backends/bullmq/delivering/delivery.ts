@@ -1,5 +1,4 @@
 import type { JobJson } from 'bullmq';
-import { systemClock } from '../../../timing/system-clock.js';
 import type { Note } from '../book/book.js';
 import type { FleetLane } from './fleet-lane.js';
 import { type AttemptsState, FleetRun, type RunOrigin } from '../runs/fleet-run.js';
@@ -11,8 +10,9 @@ export interface TakenJob {
   readonly lane: FleetLane;
   readonly token: string;
   readonly job: JobJson;
-  /** See `FleetLane.take`. */
+  /** See `Taken`. */
   readonly doubt: number;
+  readonly askedAt: number;
 }
 
 /** One delivery of a run's job. */
@@ -20,7 +20,7 @@ export interface Delivery {
   readonly lane: FleetLane;
   readonly jobId: string;
   readonly token: string;
-  /** When this process asked for it, by the computer's own clock: its lock was made after that. */
+  /** When this process asked for it, by the computer's monotonic clock: its lock was made after that. */
   readonly askedAt: number;
   /** `attemptsStarted` of the job: counts deliveries, from 1. */
   readonly number: number;
@@ -34,13 +34,13 @@ export interface Delivery {
 }
 
 /** Reads what was taken. @throws {TaskError} BACKEND when it is no job of ours. */
-export function readDelivery({ lane, token, job }: TakenJob): Delivery {
+export function readDelivery({ lane, token, job, askedAt }: TakenJob): Delivery {
   const address = { lane: lane.name, jobId: job.id };
   return {
     lane,
     jobId: job.id,
     token,
-    askedAt: job.processedOn ?? systemClock.now(),
+    askedAt,
     number: job.attemptsStarted,
     stalls: job.stalledCounter,
     options: job.opts,

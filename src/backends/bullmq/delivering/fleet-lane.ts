@@ -1,4 +1,5 @@
 import { nextTurn } from '../../../timing/next-turn.js';
+import { systemClock } from '../../../timing/system-clock.js';
 import type { FleetServer, LaneQueue } from '../server/fleet-server.js';
 import { LaneLimits } from './lane-limits.js';
 import { type LaneId, readLaneName } from '../runs/lane-name.js';
@@ -11,6 +12,8 @@ export interface Taken<T> {
   readonly moved: T;
   /** 0: none of them was; anything else: see their notes. */
   readonly doubt: number;
+  /** When they were asked for, by the computer's monotonic clock: their locks were made after that. */
+  readonly askedAt: number;
 }
 
 /** One lane, as this process uses it. */
@@ -39,9 +42,10 @@ export class FleetLane {
   async take<T>(move: () => Promise<T>): Promise<Taken<T>> {
     // Redis answers a connection's commands in their order; PostgreSQL has several connections.
     const asked = this.#server.name === 'redis' ? this.#doubtAfter() : undefined;
+    const askedAt = systemClock.monotonic();
     const moved = await move();
     const doubt = await (asked ?? this.#doubtAfter());
-    return { moved, doubt };
+    return { moved, doubt, askedAt };
   }
 
   /** A job of it was given up, and none was taken for it: where they are counted, another process may have room now. */

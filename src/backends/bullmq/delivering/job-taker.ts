@@ -4,11 +4,12 @@ import type { FleetServer } from '../server/fleet-server.js';
 import type { JobMoves } from './job-moves.js';
 import { readNext } from './next-job.js';
 
-/** What the server has answered to the question for a job: see `readNext` and `FleetLane.take`. */
+/** What the server has answered to the question for a job: see `readNext` and `Taken`. */
 export interface TakeAnswer {
   readonly token: string;
   readonly next: readonly unknown[];
   readonly doubt: number;
+  readonly askedAt: number;
 }
 
 /** Asks the server for jobs, each with a token of its own. */
@@ -32,8 +33,8 @@ export class JobTaker {
     const token = `${this.#server.processId}:${this.#tokens.toString(36)}`;
     const limiting = limitsOf && limit(lane, limitsOf);
     if (limiting) await limiting;
-    const { moved, doubt } = await lane.take(() => this.#ask(lane, token));
-    return { token, next: moved, doubt };
+    const { moved, ...told } = await lane.take(() => this.#ask(lane, token));
+    return { token, next: moved, ...told };
   }
 
   #ask(lane: FleetLane, token: string): Promise<readonly unknown[]> {

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../ports/clock.js';
 import { systemClock } from '../../../timing/system-clock.js';
+import type { Delivery } from './delivery.js';
 import type { FleetLane } from './fleet-lane.js';
 import type { FleetLease } from './fleet-lease.js';
 import type { FleetServer } from '../server/fleet-server.js';
@@ -56,12 +57,16 @@ export class Leases {
     return this.#byJob.get(jobId);
   }
 
+  /** How long nobody else can have what was delivered, in ms, unless its lease is renewed; 0 or less: somebody may. */
+  lastsFor({ askedAt }: Pick<Delivery, 'askedAt'>): number {
+    return this.#lockMs - (systemClock.monotonic() - askedAt);
+  }
+
   add(lease: FleetLease): void {
     // The same process may get a job again that it has lost without knowing yet.
     const before = this.#byJob.get(lease.delivery.jobId);
     this.#byJob.set(lease.delivery.jobId, lease);
-    const ageMs = Math.max(0, systemClock.now() - lease.delivery.askedAt);
-    lease.lastsUntil = this.#clock.monotonic() - ageMs + this.#lockMs;
+    lease.lastsUntil = this.#clock.monotonic() + this.lastsFor(lease.delivery);
     this.#watch(lease.lastsUntil);
     if (before !== undefined) this.lose(before);
   }

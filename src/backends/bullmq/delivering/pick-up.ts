@@ -77,7 +77,9 @@ export class PickUp {
 
   async #begin(delivery: Delivery, note: Note | undefined, options: WorkOptions | undefined): Promise<void> {
     const { kind, task } = delivery.lane.id;
-    if (options === undefined || options.freeSlots(kind, task) <= 0) {
+    const hasSlot = options !== undefined && options.freeSlots(kind, task) > 0;
+    if (!hasSlot || this.#isStale(delivery, note)) {
+      // Where it is somebody else's by now, BullMQ refuses that.
       await this.#parts.moves.giveBack(delivery);
       return;
     }
@@ -92,6 +94,11 @@ export class PickUp {
       // Holders must not throw; where one does, its run is not to stay as it is for ever.
       await this.#parts.settling.settle(lease, { type: 'failed', error: describeError(cause, run.attempt), cause });
     }
+  }
+
+  /** This process was held up since it took the job: another one may have taken it, too, and begun the run. */
+  #isStale(delivery: Delivery, note: Note | undefined): boolean {
+    return this.#parts.leases.lastsFor(delivery) <= 0 || (note?.delivery ?? 0) > delivery.number;
   }
 
   /** That a run is due, or comes back from a process that died, nobody else can tell. */

@@ -101,12 +101,14 @@ export class Pumps implements Worker, NextJobs {
 
   came(lane: FleetLane, token: string, taken: Taken<Moved> | undefined): void {
     const pump = this.#pumps.get(lane.name);
-    if (pump === undefined || taken?.moved.next === undefined) {
+    const next = taken?.moved.next;
+    if (pump === undefined || taken === undefined || next === undefined) {
       this.#taking -= 1;
       this.wake();
       return;
     }
-    this.underWay.follow(this.#answered(pump, { token, next: taken.moved.next, doubt: taken.doubt }));
+    const { doubt, askedAt } = taken;
+    this.underWay.follow(this.#answered(pump, { token, next, doubt, askedAt }));
   }
 
   /** Whether the next job of this lane has a slot, and no other lane has waited longer. */
@@ -158,7 +160,7 @@ export class Pumps implements Worker, NextJobs {
   }
 
   /** The server has answered to a question for a job. The slot for it is kept until it is taken, or not needed. */
-  async #answered(pump: Pump, { token, next, doubt }: TakeAnswer): Promise<void> {
+  async #answered(pump: Pump, { token, next, doubt, askedAt }: TakeAnswer): Promise<void> {
     const { lane } = pump;
     const { job, dueAt, limitedMs } = readNext(next);
     pump.flows = job !== undefined;
@@ -179,7 +181,7 @@ export class Pumps implements Worker, NextJobs {
       return this.#workOf(lane);
     };
     try {
-      await this.#parts.pickUp({ lane, token, job, doubt }, options);
+      await this.#parts.pickUp({ lane, token, job, doubt, askedAt }, options);
     } catch (error) {
       this.#parts.logger?.error({ lane: lane.name, jobId: job.id, error }, 'A run could not be begun');
     } finally {
