@@ -38,7 +38,7 @@ export function bookNotes(subject: () => BookSubject): void {
       await book.requestCancel(LANE, 'a', CANCEL);
       await book.hold(LANE, 'a', 1, { text: 'h', dueAt: NOON + 1 });
       await book.end(endOf('b', { held: true }));
-      await book.retryAt(LANE, 'c', NOON + 1);
+      await book.retryAt(LANE, 'c', 1, NOON + 1);
       await book.forget(['a', 'b', 'c'].map((id) => ({ id, jobId: id, lane: LANE })));
       expect(await book.notesOf(['a', 'b', 'c'])).toEqual([undefined, undefined, undefined]);
       expect([await tally(), await book.cancels(LANE)]).toEqual([NOTHING, 0]);
@@ -165,9 +165,9 @@ export function bookNotes(subject: () => BookSubject): void {
 
   describe('a wait for the next attempt', () => {
     it('is counted until it is over or the job is delivered', async () => {
-      await book.retryAt(LANE, 'a', NOON + 1);
-      await book.retryAt(LANE, 'b', NOON);
-      await book.retryAt(LANE, 'c', NOON + 1);
+      await book.retryAt(LANE, 'a', 1, NOON + 1);
+      await book.retryAt(LANE, 'b', 1, NOON);
+      await book.retryAt(LANE, 'c', 1, NOON + 1);
       expect(await tally()).toEqual({ ...NOTHING, retrying: 2 });
       await other.deliver(LANE, 'a', 2);
       expect(await tally()).toEqual({ ...NOTHING, retrying: 1 });
@@ -178,7 +178,7 @@ export function bookNotes(subject: () => BookSubject): void {
       expect(await book.hold(LANE, 'b', 1, { text: 'state', dueAt: NOON })).toBe(true);
       expect(await tally()).toEqual({ ...NOTHING, held: 2, heldRetrying: 1, heldQueued: 1, retrying: 1 });
       expect(await noteOf('a')).toMatchObject({ held: 'state', delivery: 1 });
-      await other.retryAt(LANE, 'a', NOON + 1);
+      await other.retryAt(LANE, 'a', 1, NOON + 1);
       expect(await tally()).toEqual({ ...NOTHING, held: 1, heldQueued: 1, retrying: 1 });
       expect(await noteOf('a')).toMatchObject({ held: null });
     });
@@ -189,6 +189,17 @@ export function bookNotes(subject: () => BookSubject): void {
       expect(await book.hold(LANE, 'a', 1, { text: 'h', dueAt: NOON })).toBe(false);
       expect(await book.hold(LANE, 'b', 1, { text: 'h', dueAt: NOON })).toBe(false);
       expect(await tally()).toMatchObject({ held: 0 });
+    });
+
+    it('is not changed by an earlier delivery, nor where the run has ended', async () => {
+      await book.deliver(LANE, 'a', 2);
+      await other.hold(LANE, 'a', 2, { text: 'state', dueAt: NOON + 1 });
+      await book.end(endOf('b'));
+      const before = await tally();
+      await book.retryAt(LANE, 'a', 1, NOON + 9);
+      await book.retryAt(LANE, 'b', 1, NOON + 9);
+      expect(await book.deliver(LANE, 'a', 1)).toMatchObject({ held: 'state', left: null, delivery: 2 });
+      expect([await noteOf('a'), await tally()]).toMatchObject([{ held: 'state', delivery: 2 }, before]);
     });
 
     it('leaves what was held to the next delivery', async () => {
@@ -242,7 +253,7 @@ export function bookNotes(subject: () => BookSubject): void {
   describe('a tally', () => {
     it('is one of each lane, in their order', async () => {
       await book.requestCancel(LANE, 'a', CANCEL);
-      await book.retryAt(OTHER_LANE, 'b', NOON + 1);
+      await book.retryAt(OTHER_LANE, 'b', 1, NOON + 1);
       expect(await other.tallies([OTHER_LANE, LANE], NOON)).toEqual([
         { ...NOTHING, retrying: 1 },
         { ...NOTHING, cancelling: 1 },

@@ -202,7 +202,7 @@ postgres.describe('the book on PostgreSQL', () => {
     it('are both done: ours is tried again', async () => {
       const book = await opened();
       await book.place({ id: 'r', place: placeOf(1) }, null);
-      await book.retryAt(LANE, 'job1', 5);
+      await book.retryAt(LANE, 'job1', 1, 5);
       let forgotten: Promise<void> | undefined;
       await schema.transaction(async (query) => {
         await query('UPDATE @notes SET delivery = 1');

@@ -205,9 +205,17 @@ export interface FleetBook {
     delivery: number,
     held: { readonly text: string; readonly dueAt: number },
   ): Promise<boolean>;
-  /** A run waits for its next attempt until then, and is not held: where it was, called when its job is delayed. */
-  retryAt(lane: string, jobId: string, dueAt: number): Promise<void>;
-  /** A job is delivered again: what earlier deliveries say counts no more, and no attempt is held. @returns its note. */
+  /**
+   * A run waits for its next attempt until then, and is not held: where it was, called when its job is delayed. Changes
+   * nothing where a later delivery has written, or an end is booked.
+   */
+  retryAt(lane: string, jobId: string, delivery: number, dueAt: number): Promise<void>;
+  /**
+   * A job is delivered again: what earlier deliveries say counts no more, and no attempt is held; changes nothing where a
+   * later delivery has written.
+   *
+   * @returns its note.
+   */
   deliver(lane: string, jobId: string, delivery: number): Promise<Note>;
   /** @returns false where a later delivery has written, or an end is booked. */
   checkpoint(

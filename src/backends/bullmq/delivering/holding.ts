@@ -59,13 +59,14 @@ export class Holding {
   }
 
   async #waitAgain({ run, delivery }: FleetLease, held: AttemptsState): Promise<void> {
-    const { lane, jobId, stalls } = delivery;
+    const { lane, jobId, number, stalls } = delivery;
     const dueAt = held.dueAt ?? 0;
     const delayMs = Math.max(0, dueAt - this.#parts.environment.clock.now());
     const { done } = await this.#parts.moves.delay(delivery, { ...held, stallsBefore: stalls }, delayMs);
     if (!done) return;
     run.state.abandoned = false;
-    await this.#parts.moves.answered('release a run', () => this.#parts.server.book.retryAt(lane.name, jobId, dueAt));
+    const { book } = this.#parts.server;
+    await this.#parts.moves.answered('release a run', () => book.retryAt(lane.name, jobId, number, dueAt));
   }
 
   async #isOurs({ delivery }: FleetLease): Promise<boolean> {

@@ -66,12 +66,13 @@ export class PickUp {
 
   /** The handler of the last attempt has died with its process before the next was due. */
   async #waitsStill(delivery: Delivery): Promise<boolean> {
-    const { attempts, lane, jobId } = delivery;
+    const { attempts, lane, jobId, number } = delivery;
     const waitMs = (attempts.dueAt ?? 0) - this.#parts.environment.clock.now();
     if (waitMs <= 0 || !delivery.wasHeld) return false;
     await this.#parts.moves.delay(delivery, attempts, waitMs);
     const { book } = this.#parts.server;
-    await this.#parts.moves.answered('let a run wait', () => book.retryAt(lane.name, jobId, attempts.dueAt ?? 0));
+    const dueAt = attempts.dueAt ?? 0;
+    await this.#parts.moves.answered('let a run wait', () => book.retryAt(lane.name, jobId, number, dueAt));
     return true;
   }
 

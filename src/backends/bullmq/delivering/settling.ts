@@ -116,7 +116,7 @@ export class Settling {
     const { lane, jobId, number } = delivery;
     const dueAt = at + outcome.delayMs;
     const noted = this.#parts.moves.answered('let a run wait', () =>
-      this.#parts.server.book.retryAt(lane.name, jobId, dueAt),
+      this.#parts.server.book.retryAt(lane.name, jobId, number, dueAt),
     );
     const [{ done }] = await Promise.all([this.#parts.moves.delay(delivery, attempts, outcome.delayMs), noted]);
     if (!done) return false;

@@ -155,8 +155,8 @@ export class PostgresBook implements FleetBook {
     return this.#notes.hold(...held);
   }
 
-  retryAt(lane: string, jobId: string, dueAt: number): Promise<void> {
-    return this.#notes.retryAt(lane, jobId, dueAt);
+  retryAt(...wait: Parameters<FleetBook['retryAt']>): Promise<void> {
+    return this.#notes.retryAt(...wait);
   }
 
   deliver(lane: string, jobId: string, delivery: number): Promise<Note> {

@@ -106,13 +106,13 @@ export class PostgresNotes {
   }
 
   /** What was held has become a job that waits. */
-  async retryAt(lane: string, jobId: string, dueAt: number): Promise<void> {
+  async retryAt(lane: string, jobId: string, delivery: number, dueAt: number): Promise<void> {
     await this.#tables.rows(
       'note when a run is tried again',
       `INSERT INTO @notes AS n (job_id, lane, retry_at) VALUES ($1, $2, $3)
       ON CONFLICT (job_id) DO UPDATE SET lane = excluded.lane, retry_at = excluded.retry_at, held_text = NULL
-        WHERE n.end_status IS NULL`,
-      [jobId, lane, dueAt],
+        WHERE n.delivery <= $4 AND n.end_status IS NULL`,
+      [jobId, lane, dueAt, delivery],
     );
   }
 
@@ -120,14 +120,17 @@ export class PostgresNotes {
     const rows = await this.#tables.rows<NoteRow>(
       'take a run again',
       `INSERT INTO @notes AS n (job_id, lane, delivery) VALUES ($1, $2, $3)
-      ON CONFLICT (job_id) DO UPDATE SET lane = excluded.lane, delivery = greatest(n.delivery, excluded.delivery),
+      ON CONFLICT (job_id) DO UPDATE SET lane = excluded.lane, delivery = excluded.delivery,
         left_text = coalesce(n.held_text, n.left_text), held_text = NULL, retry_at = NULL
+        WHERE n.delivery <= excluded.delivery
       RETURNING ${NOTE}`,
       [jobId, lane, delivery],
     );
     const [row] = rows;
-    if (row === undefined) throw new Error('an upsert gave no row');
-    return noteOf(row);
+    if (row !== undefined) return noteOf(row);
+    const [later] = await this.notesOf([jobId]);
+    if (later === undefined) throw new Error('a note is neither written nor there');
+    return later;
   }
 
   checkpoint(

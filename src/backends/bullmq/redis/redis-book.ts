@@ -52,7 +52,7 @@ export function redisBook(parts: RedisBookParts): FleetBook {
     toCancel: (limit) => notes.toCancel(limit),
     dropCancel: (lane, jobId) => notes.dropCancel(lane, jobId),
     hold: (...args) => notes.hold(...args),
-    retryAt: (lane, jobId, dueAt) => notes.retryAt(lane, jobId, dueAt),
+    retryAt: (...args) => notes.retryAt(...args),
     deliver: (lane, jobId, delivery) => notes.deliver(lane, jobId, delivery),
     checkpoint: (...args) => notes.checkpoint(...args),
 

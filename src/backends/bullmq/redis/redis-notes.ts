@@ -81,8 +81,10 @@ return 1`,
 
 const RETRY_AT = new RedisScript(
   'keep when a run is tried again',
+  READ,
   `
-local _, lane, job, dueAt = unpack(ARGV)
+local _, lane, job, delivery, dueAt = unpack(ARGV)
+if isBehind(job, delivery) then return end
 redis.call('HDEL', key('note', job), 'held')
 redis.call('ZREM', key('heldretries', lane), job)
 redis.call('ZADD', key('retrying', lane), dueAt, job)`,
@@ -95,7 +97,8 @@ const DELIVER = new RedisScript(
 local _, lane, job, delivery = unpack(ARGV)
 local note = key('note', job)
 local kept = redis.call('HMGET', note, 'delivery', 'held')
-if tonumber(kept[1] or 0) < tonumber(delivery) then redis.call('HSET', note, 'delivery', delivery) end
+if tonumber(kept[1] or 0) > tonumber(delivery) then return readNote(job) end
+redis.call('HSET', note, 'delivery', delivery)
 if kept[2] then
   redis.call('HSET', note, 'left', kept[2])
   redis.call('HDEL', note, 'held')
@@ -154,8 +157,8 @@ export class RedisNotes {
     return (await this.#server.run(HOLD, [lane, jobId, delivery, text, dueAt])) === 1;
   }
 
-  async retryAt(lane: string, jobId: string, dueAt: number): Promise<void> {
-    await this.#server.run(RETRY_AT, [lane, jobId, dueAt]);
+  async retryAt(lane: string, jobId: string, delivery: number, dueAt: number): Promise<void> {
+    await this.#server.run(RETRY_AT, [lane, jobId, delivery, dueAt]);
   }
 
   async deliver(lane: string, jobId: string, delivery: number): Promise<Note> {
