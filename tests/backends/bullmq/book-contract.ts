@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { FleetBook } from '../../../src/backends/bullmq/book/book.js';
 import { laneNameOf } from '../../../src/backends/bullmq/runs/lane-name.js';
 import { bookNotes } from './book-contract-notes.js';
@@ -336,20 +336,28 @@ export function bookContract(makeBook: () => Promise<BookSubject>): void {
     });
 
     it('tells which processes are gone', async () => {
-      await book.beat('p', NOON);
-      await other.beat('q', NOON + 5);
-      expect(await book.deadProcesses(NOON - 1)).toEqual([]);
-      expect(await book.deadProcesses(NOON)).toEqual(['p']);
-      await book.beat('p', NOON + 10);
-      expect(await book.deadProcesses(NOON + 5)).toEqual(['q']);
+      await book.beat('p', 0);
+      await other.beat('q', 60_000);
+      expect(await other.deadProcesses()).toEqual(['p']);
+      await book.beat('p', 60_000);
+      await other.beat('q', 0);
+      expect(await book.deadProcesses()).toEqual(['q']);
+    });
+
+    it('takes none for gone whose clock is wrong', async () => {
+      const now = jest.spyOn(Date, 'now').mockReturnValue(NOON - 1e9);
+      await book.beat('p', 60_000);
+      now.mockReturnValue(NOON + 1e9);
+      expect(await other.deadProcesses()).toEqual([]);
+      now.mockRestore();
     });
 
     it('forgets a process with its lanes', async () => {
       const lanes = ['p', 'q'].map((process) => laneNameOf({ queue: 'default', kind: 'run', task: null, process }));
       for (const lane of lanes) await book.addLane(lane);
-      await book.beat('p', NOON);
+      await book.beat('p', 0);
       await other.bury('p');
-      expect(await book.deadProcesses(NOON)).toEqual([]);
+      expect(await book.deadProcesses()).toEqual([]);
       expect([...(await book.head()).lanes].sort()).toEqual([LANE, lanes[1]].sort());
     });
 

@@ -247,10 +247,10 @@ export interface FleetBook {
   saveSchedule(schedule: StoredSchedule, expectedVersion: number | null): Promise<boolean>;
   removeSchedule(id: string): Promise<boolean>;
 
-  /** This process is there until `until`, in epoch ms. */
-  beat(processId: string, until: number): Promise<void>;
+  /** This process is there for so long from now on, in ms, by the server's clock: theirs may differ. */
+  beat(processId: string, forMs: number): Promise<void>;
   /** Processes that were there, and are no longer. */
-  deadProcesses(now: number): Promise<readonly string[]>;
+  deadProcesses(): Promise<readonly string[]>;
   /** A process is gone, and nothing of it is left: its lanes go. */
   bury(processId: string): Promise<void>;
   /** Whether it is this caller's turn to do a piece of housekeeping: nobody else's for `forMs`. */

@@ -1,7 +1,6 @@
 import type { BackendEnvironment } from '../../../ports/backend.js';
 import { TaskError } from '../../../task/errors.js';
 import { isWaiting } from '../../../task/status.js';
-import { systemClock } from '../../../timing/system-clock.js';
 import type { BookHead, Place } from '../book/book.js';
 import type { Cancelling } from './cancelling.js';
 import { Chore } from './chore.js';
@@ -89,10 +88,9 @@ export class Housekeeping {
     return this.#parts.environment.clock.now();
   }
 
-  /** As leases do, this goes by the computer's own clock. */
   #beat(): Promise<void> {
     const { server, processLastsMs } = this.#parts;
-    return server.book.beat(server.processId, systemClock.now() + processLastsMs);
+    return server.book.beat(server.processId, processLastsMs);
   }
 
   async #look(): Promise<void> {
@@ -135,7 +133,7 @@ export class Housekeeping {
   async #buryDead(): Promise<void> {
     const { book } = this.#parts.server;
     if (!(await book.turn('dead', TIDY_MS / 2))) return;
-    await oneByOne(await book.deadProcesses(systemClock.now()), async (dead) => {
+    await oneByOne(await book.deadProcesses(), async (dead) => {
       const { lanes } = await book.head();
       const its = lanes.filter((lane) => readLaneName(lane).process === dead);
       for (const lane of its) await this.#interrupt(lane);

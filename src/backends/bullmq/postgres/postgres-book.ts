@@ -211,12 +211,12 @@ export class PostgresBook implements FleetBook {
     return this.#state.removeSchedule(id);
   }
 
-  beat(processId: string, until: number): Promise<void> {
-    return this.#state.beat(processId, until);
+  beat(processId: string, forMs: number): Promise<void> {
+    return this.#state.beat(processId, forMs);
   }
 
-  deadProcesses(now: number): Promise<readonly string[]> {
-    return this.#state.deadProcesses(now);
+  deadProcesses(): Promise<readonly string[]> {
+    return this.#state.deadProcesses();
   }
 
   bury(processId: string): Promise<void> {

@@ -2,6 +2,9 @@ import type { StoredSchedule } from '../../../ports/schedules.js';
 import type { BookHead } from '../book/book.js';
 import type { PostgresTables } from './postgres-tables.js';
 
+/** By the server's clock, in epoch ms. */
+const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::float8';
+
 /** What belongs to no single run: lanes, pauses, schedules, and the processes of the fleet. */
 export class PostgresFleetState {
   readonly #tables: PostgresTables;
@@ -66,19 +69,18 @@ export class PostgresFleetState {
     return (await this.#tables.changed('remove a schedule', 'DELETE FROM @schedules WHERE id = $1', [id])) > 0;
   }
 
-  async beat(processId: string, until: number): Promise<void> {
+  async beat(processId: string, forMs: number): Promise<void> {
     await this.#tables.rows(
       'say that this process is there',
-      'INSERT INTO @processes VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET until = excluded.until',
-      [processId, until],
+      `INSERT INTO @processes VALUES ($1, ${NOW} + $2) ON CONFLICT (id) DO UPDATE SET until = excluded.until`,
+      [processId, forMs],
     );
   }
 
-  async deadProcesses(now: number): Promise<readonly string[]> {
+  async deadProcesses(): Promise<readonly string[]> {
     const rows = await this.#tables.rows<{ id: string }>(
       'look for processes that are gone',
-      'SELECT id FROM @processes WHERE until <= $1 ORDER BY until',
-      [now],
+      `SELECT id FROM @processes WHERE until <= ${NOW} ORDER BY until`,
     );
     return rows.map(({ id }) => id);
   }

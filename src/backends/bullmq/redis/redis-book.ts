@@ -66,8 +66,8 @@ export function redisBook(parts: RedisBookParts): FleetBook {
     schedules: () => fleet.schedules(),
     saveSchedule: (schedule, expectedVersion) => fleet.saveSchedule(schedule, expectedVersion),
     removeSchedule: (id) => fleet.removeSchedule(id),
-    beat: (processId, until) => fleet.beat(processId, until),
-    deadProcesses: (now) => fleet.deadProcesses(now),
+    beat: (processId, forMs) => fleet.beat(processId, forMs),
+    deadProcesses: () => fleet.deadProcesses(),
     bury: (processId) => fleet.bury(processId),
     turn: (name, forMs) => fleet.turn(name, forMs),
   };

@@ -22,6 +22,23 @@ redis.call('HSET', key('schedules'), id, text)
 return 1`,
 );
 
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
+const BEAT = new RedisScript(
+  'say that this process is there',
+  NOW,
+  "redis.call('ZADD', key('processes'), at(now + ARGV[3]), ARGV[2])",
+);
+
+const DEAD = new RedisScript(
+  'look for dead processes',
+  NOW,
+  "return redis.call('ZRANGEBYSCORE', key('processes'), '-inf', at(now))",
+);
+
 const BURY = new RedisScript(
   'forget a process',
   `
@@ -70,16 +87,12 @@ export class RedisFleet {
     return (await this.#do('remove a schedule', (key) => this.#server.client.hdel(key('schedules'), id))) === 1;
   }
 
-  async beat(processId: string, until: number): Promise<void> {
-    await this.#do('say that this process is there', (key) =>
-      this.#server.client.zadd(key('processes'), until, processId),
-    );
+  async beat(processId: string, forMs: number): Promise<void> {
+    await this.#server.run(BEAT, [processId, forMs]);
   }
 
-  deadProcesses(now: number): Promise<readonly string[]> {
-    return this.#do('look for dead processes', (key) =>
-      this.#server.client.zrangebyscore(key('processes'), '-inf', now),
-    );
+  async deadProcesses(): Promise<readonly string[]> {
+    return (await this.#server.list(DEAD)).map(textOf);
   }
 
   async bury(processId: string): Promise<void> {
