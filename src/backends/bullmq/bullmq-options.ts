@@ -8,7 +8,7 @@ export interface BullmqOptions {
   /**
    * What the names of everything kept there begin with (Redis: the keys; PostgreSQL: the schema): 1 to 32 of
    * `a–z 0–9 _`, first a letter. Processes with the same one share their runs; others on that server do not see them.
-   * Default `'errand'`.
+   * Default `'errand'`. On PostgreSQL, names that end in `_bullmq` are BullMQ's, and those of the system are its own.
    */
   readonly prefix?: string;
   /**
@@ -45,10 +45,11 @@ const KNOWN = ['connection', 'prefix', 'lockMs', 'stalledCheckMs', 'callTimeoutM
 export function checkBullmqOptions(options: BullmqOptions): BullmqSettings {
   checkOptions("bullmq's options", options, KNOWN);
   const { connection, prefix = 'errand', lockMs = 15_000, stalledCheckMs = 5_000, callTimeoutMs = 2_000 } = options;
+  const server = serverOf(connection);
   return {
-    server: serverOf(connection),
+    server,
     connection,
-    prefix: checkPrefix(prefix),
+    prefix: checkPrefix(prefix, server),
     lockMs: checkInteger('lockMs', lockMs, { min: 500, max: 3_600_000 }),
     stalledCheckMs: checkInteger('stalledCheckMs', stalledCheckMs, { min: 100, max: 3_600_000 }),
     callTimeoutMs: checkInteger('callTimeoutMs', callTimeoutMs, { min: 100, max: 60_000 }),
@@ -66,10 +67,25 @@ function serverOf(connection: unknown): ServerName {
   return server;
 }
 
-function checkPrefix(prefix: unknown): string {
+function checkPrefix(prefix: unknown, server: ServerName): string {
   if (typeof prefix !== 'string') throw new TypeError(`prefix must be a string; got ${show(prefix)}`);
-  if (/^[a-z][a-z0-9_]{0,31}$/.test(prefix)) return prefix;
-  throw new RangeError(
-    `prefix must be 1 to 32 of the characters a-z 0-9 _ and begin with a letter; got ${show(prefix)}`,
-  );
+  if (!/^[a-z][a-z0-9_]{0,31}$/.test(prefix)) {
+    throw new RangeError(
+      `prefix must be 1 to 32 of the characters a-z 0-9 _ and begin with a letter; got ${show(prefix)}`,
+    );
+  }
+  if (server === 'postgres') refuseOthersSchema(prefix);
+  return prefix;
+}
+
+/** On PostgreSQL it is the name of a schema, and BullMQ's tables are in the one whose name is that with `_bullmq`. */
+function refuseOthersSchema(prefix: string): void {
+  if (prefix.startsWith('pg_') || prefix === 'information_schema') {
+    throw new RangeError(`prefix must not be a schema of PostgreSQL's own; choose another than ${show(prefix)}`);
+  }
+  if (prefix.endsWith('_bullmq')) {
+    throw new RangeError(
+      `prefix must not end in _bullmq, where BullMQ has its tables for the prefix before that; choose another than ${show(prefix)}`,
+    );
+  }
 }

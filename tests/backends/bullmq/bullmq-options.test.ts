@@ -29,6 +29,11 @@ describe('the options', () => {
     expect(serverFor(check({ connection }), undefined).name).toBe(server);
   });
 
+  it('take names for keys that would be others’ schemas', () => {
+    for (const prefix of ['pg_errand', 'errand_bullmq'])
+      expect(check({ connection: 'redis://a', prefix })).toMatchObject({ prefix });
+  });
+
   it.each([
     [undefined, TypeError],
     [{}, TypeError],
@@ -38,6 +43,9 @@ describe('the options', () => {
     [{ connection: 'mysql://user:secret@host' }, RangeError],
     [{ connection: 'redis://a', prefix: 'a:b' }, RangeError],
     [{ connection: 'redis://a', prefix: 7 }, TypeError],
+    [{ connection: 'postgres://secret@a', prefix: 'pg_errand' }, RangeError],
+    [{ connection: 'postgres://secret@a', prefix: 'information_schema' }, RangeError],
+    [{ connection: 'postgresql://secret@a', prefix: 'errand_bullmq' }, RangeError],
     [{ connection: 'redis://a', lockMs: 499 }, RangeError],
     [{ connection: 'redis://a', lockMs: '15000' }, TypeError],
     [{ connection: 'redis://a', stalledCheckMs: 0 }, RangeError],
