@@ -1,5 +1,6 @@
 import type { BackendEnvironment } from '../../ports/backend.js';
 import { Acceptance } from './accepting/acceptance.js';
+import { FailedStarts } from './accepting/failed-starts.js';
 import type { BullmqSettings } from './bullmq-options.js';
 import type { KeptCancel } from './book/book.js';
 import { Cancelling } from './keeping/cancelling.js';
@@ -76,8 +77,9 @@ export class FleetParts {
     this.holding = new Holding({ ...working, ends });
     const pickUp = new PickUp({ ...working, ends, settling: this.settling });
     const limit = new QueueLimit(environment, () => this.counts.waiting());
+    const failed = new FailedStarts({ server, clock, reader: this.reader });
     this.acceptance = new Acceptance({
-      ...{ server, environment, reader: this.reader, limit },
+      ...{ server, environment, reader: this.reader, limit, failed },
       useLane: (lane) => this.lanes.use(lane),
       tell: (run, change) => this.telling.tell(run, change),
     });
@@ -90,6 +92,7 @@ export class FleetParts {
       ...{ ...keeping, cancelling: this.cancelling, retention: new FleetRetention(keeping) },
       stalledCheckMs: settings.stalledCheckMs,
       processLastsMs: PROCESS_LASTS * lockMs,
+      failedStarts: failed,
       lanes: () => this.lanes.names,
       onHead: (head) => this.lanes.see(head),
     });

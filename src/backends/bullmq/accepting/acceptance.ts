@@ -76,7 +76,7 @@ export class Acceptance {
 
   /** A run with an id that is nobody else's: its place and its job are sent together. */
   async #place(run: NewRun): Promise<FleetRun> {
-    const { server, limit } = this.#parts;
+    const { server, limit, failed } = this.#parts;
     const made = newOrigin(run, server.processId, this.#parts.environment.clock.now());
     const learning = this.#parts.useLane(made.lane);
     if (learning !== undefined) await learning;
@@ -94,6 +94,7 @@ export class Acceptance {
       await Promise.all([placed, addJob(server, origin, made.createdAt)]);
     } catch (error) {
       limit.takeBack();
+      failed.add({ id: run.id, place, key: null, redrives: null });
       throw error;
     }
     return this.#begin(origin);

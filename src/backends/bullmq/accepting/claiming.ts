@@ -8,7 +8,9 @@ import { idIsActive, keyIsReused, keysAreFull, queueIsFull } from '../../live/re
 import type { Claim, Claimed, KnownKey, Place } from '../book/book.js';
 import type { FleetRun, RunOrigin } from '../runs/fleet-run.js';
 import type { FleetServer } from '../server/fleet-server.js';
-import { addClaimedJobs, addJob, claimedJobText, type NewOrigin } from './new-job.js';
+import { addClaimedJobs, claimedJobText, type NewOrigin } from './new-job.js';
+import { ClaimedJobs, type Standing } from './claimed-jobs.js';
+import type { FailedStarts } from './failed-starts.js';
 import type { QueueLimit } from './queue-limit.js';
 import { removeJob } from '../keeping/remove-job.js';
 import type { RunReader, Sighting } from '../runs/run-reader.js';
@@ -33,6 +35,7 @@ export interface ClaimingParts {
   readonly environment: BackendEnvironment;
   readonly reader: RunReader;
   readonly limit: QueueLimit;
+  readonly failed: FailedStarts;
   /** Where a run goes that is accepted now. */
   readonly newPlace: (origin: NewOrigin, idIsNew: boolean) => Place;
 }
@@ -57,9 +60,11 @@ const MOST_TRIES = 100;
 /** Starts that claim something first: a caller's id, a key, a schedule's due time, a failed run. */
 export class Claiming {
   readonly #parts: ClaimingParts;
+  readonly #jobs: ClaimedJobs;
 
   constructor(parts: ClaimingParts) {
     this.#parts = parts;
+    this.#jobs = new ClaimedJobs({ ...parts, clock: parts.environment.clock });
   }
 
   /** @throws {TaskError} RUN_CONFLICT, KEY_REUSED, QUEUE_FULL or BACKEND, as `Backend.accept`. */
@@ -68,8 +73,14 @@ export class Claiming {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       if (await this.#parts.limit.isFull()) return { earlier: await this.#earlierWhereFull(start) };
       const claim = this.#claimOf(start, replaced);
+      const askedAt = this.#parts.environment.clock.monotonic();
       const claimed = await this.#counted(claim);
-      if (claimed.type === 'claimed') return { accepted: await this.#accept(start, claim, { claimed, replaced }) };
+      if (claimed.type === 'claimed') {
+        const accepted = await this.#accept(start, { ...claim, askedAt }, { claimed, replaced });
+        if (accepted !== undefined) return { accepted };
+        replaced = undefined;
+        continue;
+      }
       if (claimed.type === 'other schedule') return undefined;
       const inTheWay = await this.#look(start, claimed);
       if ('earlier' in inTheWay) return inTheWay;
@@ -112,20 +123,20 @@ export class Claiming {
     return { id: run.id, place, replaces: replaced?.jobId ?? null, key, job, schedule, redrives, expiresAt };
   }
 
+  /** @returns undefined where somebody has taken the id over. */
   async #accept(
     { origin }: Start,
-    { job, place: asked }: Claim,
+    claim: Standing,
     { claimed, replaced }: { claimed: Claimed & { type: 'claimed' }; replaced: Replaced | undefined },
-  ): Promise<RunOrigin> {
-    const { server } = this.#parts;
+  ): Promise<RunOrigin | undefined> {
     // A text that was kept cannot be changed any more.
-    const accepted = { ...origin, ...addressOf(job === null ? claimed.place : asked) };
-    const added = addJob(server, accepted, origin.createdAt);
-    if (job === null) await added;
-    // It is accepted already: whoever keeps house adds the job where this has failed.
-    else await added.then(() => server.book.added(accepted.jobId)).catch(() => undefined);
+    const place = claim.job === null ? claimed.place : claim.place;
+    const accepted = { ...origin, ...addressOf(place) };
+    const isAccepted = await this.#jobs.add(accepted, { ...claim, place });
     if (replaced?.sighting) await this.#removeOld(replaced.sighting);
-    return accepted;
+    if (isAccepted) return accepted;
+    this.#parts.limit.takeBack();
+    return undefined;
   }
 
   /** The record that was replaced is gone from the book; where its job stays, retention finds it. */

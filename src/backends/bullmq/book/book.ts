@@ -152,7 +152,7 @@ export interface FleetBook {
   place(placed: Placed, expiresAt: number | null): Promise<void>;
   claim(claim: Claim): Promise<Claimed>;
   /** Takes a claim back whose job was never added; only while it stands for that job. */
-  unclaim(claim: Claim): Promise<void>;
+  unclaim(claim: Pick<Claim, 'id' | 'place' | 'key' | 'redrives'>): Promise<void>;
   /** What a key stands for, as a claim would tell it; `expired` by `now`. */
   keyOf(name: string, now: number): Promise<KnownKey | undefined>;
   /** A key whose time is over and whose run has ended stands for nothing any more; only while it stands for `id`. */

@@ -7,6 +7,7 @@ import { Chore } from './chore.js';
 import type { FleetRetention } from './fleet-retention.js';
 import type { FleetServer } from '../server/fleet-server.js';
 import { readLaneName } from '../runs/lane-name.js';
+import type { FailedStarts } from '../accepting/failed-starts.js';
 import { addClaimedJobs } from '../accepting/new-job.js';
 import { allAtOnce, oneByOne } from './one-by-one.js';
 import type { RunReader } from '../runs/run-reader.js';
@@ -20,6 +21,7 @@ export interface HousekeepingParts {
   readonly ends: WaitingEnds;
   readonly cancelling: Cancelling;
   readonly retention: FleetRetention;
+  readonly failedStarts: FailedStarts;
   /** How often leases are looked at that have run out, in ms. */
   readonly stalledCheckMs: number;
   /** A process that has not been heard of for so long is dead, in ms. */
@@ -63,6 +65,7 @@ export class Housekeeping {
       this.#chore('look for leases that have run out', stalledCheckMs, () => this.#freeStalled()),
       this.#chore('end runs that were cancelled or waited too long', TIDY_MS, () => this.#tidy()),
       this.#chore('remove old runs', TIDY_MS, () => this.#retire()),
+      this.#chore('take back starts that failed', TIDY_MS, () => parts.failedStarts.takeBack()),
       this.#chore('end functions of dead processes', TIDY_MS, () => this.#buryDead()),
     ];
   }

@@ -83,7 +83,7 @@ export class PostgresBook implements FleetBook {
     return this.#claims.claim(claim);
   }
 
-  unclaim(claim: Claim): Promise<void> {
+  unclaim(claim: Parameters<FleetBook['unclaim']>[0]): Promise<void> {
     return this.#claims.unclaim(claim);
   }
 

@@ -1,4 +1,4 @@
-import type { Claim, Claimed, KnownKey } from '../book/book.js';
+import type { Claim, Claimed, FleetBook, KnownKey } from '../book/book.js';
 import type { PostgresTables } from './postgres-tables.js';
 
 /** What starts claim: ids, keys, and jobs that are still to be added. */
@@ -28,7 +28,7 @@ export class PostgresClaims {
     return row.claimed;
   }
 
-  async unclaim({ id, place, key, redrives }: Claim): Promise<void> {
+  async unclaim({ id, place, key, redrives }: Parameters<FleetBook['unclaim']>[0]): Promise<void> {
     const parameters = [id, place.jobId, key?.name ?? null, redrives];
     await this.#tables.rows('take back a start', 'SELECT @unclaim($1, $2, $3, $4)', parameters);
   }

@@ -1,4 +1,4 @@
-import type { Claim, Claimed } from '../book/book.js';
+import type { Claim, Claimed, FleetBook } from '../book/book.js';
 import { kindOfLane } from '../runs/lane-name.js';
 import { readPlace } from '../book/place-text.js';
 import { ENDS, KEYS, PLACES } from './redis-lua.js';
@@ -119,7 +119,7 @@ export class RedisClaims {
     return readClaimed(claim.id, reply);
   }
 
-  async unclaim({ id, place, key, redrives }: Claim): Promise<void> {
+  async unclaim({ id, place, key, redrives }: Parameters<FleetBook['unclaim']>[0]): Promise<void> {
     await this.#server.run(UNCLAIM, [id, place.jobId, key?.name ?? '', redrives ?? '']);
   }
 
