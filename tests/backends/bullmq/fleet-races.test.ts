@@ -21,12 +21,15 @@ afterEach(() => fleet.close());
 const NOTHING = { replaces: null, key: null, schedule: null, redrives: null, expiresAt: null };
 
 /** What a process claims that dies before it can add the job: the text of that is kept, unless another is given. */
-async function claimOf(id: string, { since, ordinal = since, job }: { since: number; ordinal?: number; job?: string }) {
+async function claimOf(
+  id: string,
+  { since, ordinal = since, job, ...run }: { since: number; ordinal?: number; job?: string; expiresInMs?: number },
+) {
   const server = await fleet.server();
   await server.book.open();
   const place = { jobId: id, lane: LANE, ordinal, versionBase: 0, since };
-  const origin = { ...newOrigin({ ...newRun(id), task: 'task' }, server.processId, since), ...place };
-  const claim: Claim = { id, place, job: job ?? claimedJobText(origin), ...NOTHING };
+  const origin = { ...newOrigin({ ...newRun(id), ...run }, server.processId, since), ...place };
+  const claim: Claim = { id, place, job: job ?? claimedJobText(origin), ...NOTHING, expiresAt: origin.expiresAt };
   await server.book.claim(claim);
   return { server, origin };
 }
@@ -85,6 +88,40 @@ describe.each(grounds)('on $name', (ground) => {
       await a.accept('last');
       await a.delivery('last');
       expect(a.deliveries.map(({ run }) => run.id)).not.toContain('claimed');
+    });
+
+    it('is there from its claim on where that has the text of its job', async () => {
+      const a = await fleet.join();
+      const { server, origin } = await claimOf('claimed', { since: Date.now() + 60_000 });
+      expect([await a.status('claimed'), (await a.backend.list(EVERY_RUN)).items[0]?.id]).toEqual([
+        'queued',
+        'claimed',
+      ]);
+      await expect(a.accept('claimed')).rejects.toMatchObject({ code: 'RUN_CONFLICT' });
+      await addJob(server, origin, Date.now());
+      await server.book.added('claimed');
+      expect(await a.status('claimed')).toBe('queued');
+    });
+
+    it('that is cancelled before its job is added does not begin afterwards', async () => {
+      const a = await fleet.join();
+      const { server, origin } = await claimOf('claimed', { since: Date.now() + 60_000 });
+      await server.book.addLane(LANE);
+      const cancelled = a.backend.cancel('claimed', REQUEST);
+      expect(await a.status('claimed')).toBe('queued');
+      await addJob(server, origin, Date.now());
+      expect((await cancelled)?.status).toBe('cancelled');
+      a.work();
+      await a.accept('last');
+      await a.delivery('last');
+      expect(a.deliveries.map(({ run }) => run.id)).not.toContain('claimed');
+    });
+
+    it('expires in time also where its job is added late', async () => {
+      const a = await fleet.join();
+      await a.accept('first');
+      await claimOf('claimed', { since: Date.now(), expiresInMs: 1 });
+      await until(async () => (await a.status('claimed')) === 'failed');
     });
 
     it('is listed also where the page before ends with one that was accepted at the same time', async () => {

@@ -164,6 +164,8 @@ export interface FleetBook {
   keyEnded(name: string, id: string, at: number): Promise<void>;
   /** The job of a claim that had its text was added. */
   added(jobId: string): Promise<void>;
+  /** The text of a job that was claimed and perhaps not added, where that is all there is of its run. */
+  unaddedJob(jobId: string): Promise<string | null>;
   /** Texts of jobs that were claimed before `before` and perhaps not added. */
   unadded(before: number, limit: number): Promise<readonly string[]>;
   placesOf(ids: readonly string[]): Promise<readonly (Place | undefined)[]>;

@@ -1,10 +1,12 @@
 import type { BackendEnvironment } from '../../../ports/backend.js';
+import { TaskError } from '../../../task/errors.js';
 import type { CancelledRequest } from '../../../task/run.js';
 import { isFinal } from '../../../task/status.js';
+import { sleep } from '../../../timing/sleep.js';
 import type { KeptCancel, Place } from '../book/book.js';
 import type { FleetRun } from '../runs/fleet-run.js';
 import type { FleetServer } from '../server/fleet-server.js';
-import { isHalfCancelled, type RunReader, type Sighting } from '../runs/run-reader.js';
+import { isHalfCancelled, isUnadded, type RunReader, type Sighting } from '../runs/run-reader.js';
 import type { Teller, WaitingEnds } from './waiting-ends.js';
 
 /** What {@link Cancelling} works with. */
@@ -20,6 +22,9 @@ export interface CancellingParts {
 
 /** For how long it is the holder's to keep how a cancelled run has ended, in ms. */
 const HOLDERS_TURN_MS = 2_000;
+/** How often, and how many times, it is looked whether the job of a run that is to be cancelled was added, in ms. */
+const LOOK_AGAIN_MS = 50;
+const MOST_LOOKS = 100;
 
 /**
  * Cancels runs of the whole fleet. The request is kept first: whoever takes the job from then on finds it, and begins
@@ -58,6 +63,16 @@ export class Cancelling {
     else if (isFinal(seen.run.status) && this.#isOver(seen)) await server.book.dropCancel(place.lane, place.jobId);
   }
 
+  /** A run whose job is about to be added is waited for: to end it before would be to add it after its end. */
+  async #seeAdded(place: Place): Promise<Sighting | undefined> {
+    for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+      const seen = await this.#parts.reader.seeNow(place);
+      if (seen === undefined || !isUnadded(seen)) return seen;
+      await sleep(LOOK_AGAIN_MS);
+    }
+    throw new TaskError('BACKEND', 'The run is still being accepted; it may be cancelled later');
+  }
+
   /** Keeps the request, and tells the holder. @returns the one that is kept; null where the run has ended. */
   async #request({ lane, jobId }: Place, asked: KeptCancel): Promise<KeptCancel | null> {
     const { server } = this.#parts;
@@ -79,7 +94,7 @@ export class Cancelling {
     const { server, reader, teller } = this.#parts;
     const { lane, jobId } = place;
     this.#parts.cancelHere(jobId, cancel);
-    const seen = await reader.seeNow(place);
+    const seen = await this.#seeAdded(place);
     if (seen && isHalfCancelled(seen)) return this.#finish(seen);
     if (seen?.run.status === 'cancelling') {
       if (isFirst) teller.tell(seen.run, { type: 'run:cancelling', reason: cancel.reason, by: cancel.by });

@@ -10,7 +10,7 @@ import { readLaneName } from '../runs/lane-name.js';
 import type { FailedStarts } from '../accepting/failed-starts.js';
 import { addClaimedJobs } from '../accepting/new-job.js';
 import { allAtOnce, oneByOne } from './one-by-one.js';
-import type { RunReader } from '../runs/run-reader.js';
+import { isUnadded, type RunReader } from '../runs/run-reader.js';
 import type { WaitingEnds } from './waiting-ends.js';
 
 /** What {@link Housekeeping} works with. */
@@ -38,7 +38,7 @@ const TIDY_MS = 1_000;
 const HEAD_MS = 5_000;
 /**
  * A job that was claimed is added by others when it is as old as this, in ms: whoever claimed it may be slow, but until
- * then nobody sees the run, and its schedule takes it for one that has ended.
+ * then nobody begins or cancels the run.
  */
 const UNADDED_MS = 1_000;
 /**
@@ -124,6 +124,8 @@ export class Housekeeping {
   async #expire(place: JobAddress): Promise<void> {
     const { server, reader, ends } = this.#parts;
     const seen = await reader.see(place);
+    // It would be added after its end.
+    if (seen !== undefined && isUnadded(seen)) return;
     if (seen === undefined || !isWaiting(seen.run.status)) await server.book.unexpire([place.jobId]);
     else await ends.fail(seen, new TaskError('QUEUE_EXPIRED', 'The run was not started in time (expiresInMs)'));
   }

@@ -103,6 +103,10 @@ export class PostgresBook implements FleetBook {
     return this.#claims.added(jobId);
   }
 
+  unaddedJob(jobId: string): Promise<string | null> {
+    return this.#claims.unaddedJob(jobId);
+  }
+
   unadded(before: number, limit: number): Promise<readonly string[]> {
     return this.#claims.unadded(before, limit);
   }

@@ -76,6 +76,15 @@ export class PostgresClaims {
     await this.#tables.rows('note that a job was added', 'DELETE FROM @outbox WHERE job_id = $1', [jobId]);
   }
 
+  async unaddedJob(jobId: string): Promise<string | null> {
+    const rows = await this.#tables.rows<{ text: string }>(
+      'look for a job that was not added',
+      'SELECT job_text AS text FROM @outbox WHERE job_id = $1',
+      [jobId],
+    );
+    return rows[0]?.text ?? null;
+  }
+
   async unadded(before: number, limit: number): Promise<readonly string[]> {
     const rows = await this.#tables.rows<{ text: string }>(
       'look for jobs that were not added',

@@ -38,6 +38,7 @@ export function redisBook(parts: RedisBookParts): FleetBook {
     claim: (claim) => claims.claim(claim),
     unclaim: (claim) => claims.unclaim(claim),
     added: (jobId) => claims.added(jobId),
+    unaddedJob: (jobId) => claims.unaddedJob(jobId),
     unadded: (before, limit) => claims.unadded(before, limit),
 
     keyOf: (name, now) => keys.keyOf(name, now),

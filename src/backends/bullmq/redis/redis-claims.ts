@@ -127,6 +127,11 @@ export class RedisClaims {
     await this.#server.run(ADDED, [jobId]);
   }
 
+  unaddedJob(jobId: string): Promise<string | null> {
+    const { client, call } = this.#server;
+    return call('look for a job that was not added', () => client.hget(this.#server.key('jobtexts'), jobId));
+  }
+
   async unadded(before: number, limit: number): Promise<readonly string[]> {
     const texts = await this.#server.list(UNADDED, [before, limit]);
     return texts.map(textOf);

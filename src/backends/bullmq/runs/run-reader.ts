@@ -6,6 +6,7 @@ import type { Run, RunKind } from '../../../task/run.js';
 import { sleep } from '../../../timing/sleep.js';
 import { readOrdinal, writeOrdinal } from '../../live/paging.js';
 import { matches } from '../../live/run-filter.js';
+import { freshRun, readClaimedJob } from '../accepting/new-job.js';
 import type { Note, Place, Placed } from '../book/book.js';
 import { readEnded } from '../book/ended-text.js';
 import type { FleetRun } from './fleet-run.js';
@@ -34,7 +35,7 @@ export interface ReaderParts {
 /** A run, and what it was read from. */
 export interface Sighting {
   readonly run: FleetRun;
-  /** Undefined where only the book still knows the run. */
+  /** Undefined where only the book knows the run. */
   readonly job: JobJson | undefined;
   /** As BullMQ calls it; `unknown` without a job. */
   readonly state: string;
@@ -133,7 +134,11 @@ export class RunReader {
     for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
       const look = await this.#look(place);
       if (look.note?.end) return ended(place, look, look.note.end);
-      if (look.job === undefined) return this.#seeWithoutJob(place);
+      if (look.job === undefined) {
+        const seen = await this.#seeWithoutJob(place);
+        if (seen === 'changing') continue;
+        return seen;
+      }
       // Read between two moves, it would be told in a state in which it never was.
       if (look.job.finishedOn === undefined && (look.before !== look.state || look.state === 'unknown')) continue;
       return this.#sighting(place, look, look.job);
@@ -148,11 +153,17 @@ export class RunReader {
     return { run: knowsMore ? live : run, job, state, note };
   }
 
-  /** The end is booked before the job is removed: where the note was read before, it says so now. */
-  async #seeWithoutJob(place: Address): Promise<Sighting | undefined> {
-    const [note] = await this.#server.book.notesOf([place.jobId]);
-    const look = { before: 'unknown', job: undefined, note, state: 'unknown' };
-    return note?.end ? ended(place, look, note.end) : undefined;
+  /**
+   * The end is booked before the job is removed, and the text of a claimed job goes after that was added: where there was
+   * no job, there is one of them, or a job now, or no such run.
+   */
+  async #seeWithoutJob(place: Address): Promise<Sighting | 'changing' | undefined> {
+    const text = await this.#server.book.unaddedJob(place.jobId);
+    const look = await this.#look(place);
+    const { job, state, note } = look;
+    if (note?.end) return ended(place, look, note.end);
+    if (job !== undefined) return 'changing';
+    return text === null ? undefined : { run: freshRun(readClaimedJob(text)), job, state, note };
   }
 
   async #look({ lane, jobId }: Address): Promise<Look> {
@@ -193,6 +204,11 @@ export class RunReader {
     }
     return all;
   }
+}
+
+/** It is accepted, and its job is about to be added: by who has claimed it, or by others after some seconds. */
+export function isUnadded({ job, note }: Sighting): boolean {
+  return job === undefined && !note?.end;
 }
 
 /** It was cancelled while it waited, and the book does not say yet that it has ended. */
