@@ -152,6 +152,22 @@ export function bookNotes(subject: () => BookSubject): void {
       expect(await other.oldestEnds(LANE, 'cancelled', 1)).toMatchObject([{ id: 'a' }]);
     });
 
+    it('that a handler holds is one to be looked after, some time also where there are many', async () => {
+      await book.addLane(OTHER_LANE);
+      const all = ['a', 'b', 'c', 'd', 'e'];
+      for (const [n, id] of all.entries()) await book.end(endOf(id, { held: true, lane: n % 2 ? LANE : OTHER_LANE }));
+      await book.end(endOf('not-held'));
+      const seen = new Set<string>();
+      while (seen.size < all.length) {
+        const jobs = await other.heldEnds(2);
+        expect(jobs).toHaveLength(2);
+        for (const { jobId } of jobs) seen.add(jobId);
+      }
+      expect([...seen].sort()).toEqual(all);
+      for (const [n, id] of all.entries()) await book.letGo(n % 2 ? LANE : OTHER_LANE, id);
+      expect(await book.heldEnds(5)).toEqual([]);
+    });
+
     it('that a handler holds is shown to retention when that has settled', async () => {
       await book.end(endOf('a', { held: true, status: 'failed' }));
       expect(await book.oldestEnds(LANE, 'failed', 5)).toEqual([]);

@@ -154,6 +154,16 @@ export function bookContract(makeBook: () => Promise<BookSubject>): void {
       expect([await book.cancels(LANE), await book.notesOf(['job-a'])]).toEqual([0, [undefined]]);
     });
 
+    it('leaves the end of the old run to whoever may be given its job, also where a handler has held it', async () => {
+      await book.claim(claimOf('a'));
+      await book.end(endOf('job-a', { held: true }));
+      await book.claim(claimOf('a', { place: placeOf('next'), replaces: 'job-a' }));
+      expect(await book.notesOf(['job-a'])).toMatchObject([{ end: 'end of job-a' }]);
+      expect([await book.cancels(LANE), await book.heldEnds(5)]).toEqual([1, []]);
+      await book.letGo(LANE, 'job-a');
+      expect([await book.cancels(LANE), await book.notesOf(['job-a'])]).toEqual([0, [undefined]]);
+    });
+
     it('lets a cancel go that came too late for the old run', async () => {
       await book.claim(claimOf('a'));
       await book.requestCancel(LANE, 'job-a', { reason: null, by: 'ann', at: NOON });

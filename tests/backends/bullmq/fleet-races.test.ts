@@ -164,6 +164,19 @@ describe.each(grounds)('on $name', (ground) => {
       expect(await a.status('x')).toBe('cancelled');
     });
 
+    it('lets an end go whose handler has died with its process, also where nobody works on its lane', async () => {
+      const [a, b] = [await fleet.join(), await fleet.join()];
+      a.work();
+      await a.accept('x', { maxAttempts: 1 });
+      expect(await (await a.delivery('x')).fail(true)).toBe(true);
+      expect((await b.backend.find('x'))?.snapshot().abandoned).toBe(true);
+      a.proxy.drop();
+      const { book } = await fleet.server();
+      await until(async () => (await book.heldEnds(1)).length === 0);
+      expect(await b.status('x')).toBe('failed');
+      expect((await b.backend.counts())[0]?.counts).toMatchObject({ failed: 1, queued: 0, running: 0 });
+    });
+
     it('knows the functions again of a process that it has taken for dead', async () => {
       const server = await fleet.server();
       const { book, processId } = server;

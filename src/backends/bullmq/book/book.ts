@@ -190,6 +190,11 @@ export interface FleetBook {
   cancels(lane: string): Promise<number>;
   /** Any of the jobs that `cancels` counts, of all lanes; where there are more than `limit`, others each time. */
   toCancel(limit: number): Promise<readonly { readonly lane: string; readonly jobId: string }[]>;
+  /**
+   * Jobs of ends that handlers hold, or held when their processes died, of all lanes; where there are more than `limit`,
+   * others each time.
+   */
+  heldEnds(limit: number): Promise<readonly { readonly lane: string; readonly jobId: string }[]>;
   /** A cancel came too late: the run has ended without it. */
   dropCancel(lane: string, jobId: string): Promise<void>;
   /**

@@ -49,7 +49,10 @@ export class Cancelling {
     return ended && this.#tooLate(ended.run);
   }
 
-  /** Ends a run whose cancel was kept, as far as nobody else does; for those that were left half cancelled. */
+  /**
+   * Ends a run whose cancel was kept, as far as nobody else does; for those that were left half cancelled. Where its end
+   * is kept, its job goes.
+   */
   async finishCancel(place: Pick<Place, 'lane' | 'jobId'>): Promise<void> {
     const { server, reader, ends } = this.#parts;
     const seen = await reader.seeNow(place);

@@ -63,6 +63,7 @@ export class Housekeeping {
       this.#chore('say that this process is there', processLastsMs / 3, () => this.#beat()),
       this.#chore('look for lanes of the fleet', HEAD_MS, () => this.#look()),
       this.#chore('look for leases that have run out', stalledCheckMs, () => this.#freeStalled()),
+      this.#chore('let ends go whose handlers have died', stalledCheckMs, () => this.#freeHeld()),
       this.#chore('end runs that were cancelled or waited too long', TIDY_MS, () => this.#tidy()),
       this.#chore('remove old runs', TIDY_MS, () => this.#retire()),
       this.#chore('take back starts that failed', TIDY_MS, () => parts.failedStarts.takeBack()),
@@ -105,6 +106,13 @@ export class Housekeeping {
     await server.call('look for stalled runs', () =>
       Promise.all(this.#parts.lanes().map((lane) => server.queue(lane).jobs.moveStalledJobsToWait())),
     );
+  }
+
+  /** Their jobs wait again when their leases have run out, perhaps for long: nobody may work on their lanes. */
+  async #freeHeld(): Promise<void> {
+    const { server, cancelling, stalledCheckMs } = this.#parts;
+    if (!(await server.book.turn('held', stalledCheckMs / 2))) return;
+    await allAtOnce(await server.book.heldEnds(MOST), (place) => cancelling.finishCancel(place));
   }
 
   async #tidy(): Promise<void> {

@@ -143,6 +143,10 @@ export class PostgresBook implements FleetBook {
     return this.#notes.toCancel(limit);
   }
 
+  heldEnds(limit: number): Promise<readonly JobIn[]> {
+    return this.#notes.heldEnds(limit);
+  }
+
   dropCancel(lane: string, jobId: string): Promise<void> {
     return this.#notes.dropCancel(lane, jobId);
   }

@@ -1,5 +1,3 @@
-import { OVER } from './postgres-note-functions.js';
-
 /**
  * What a start claims, all of it or nothing, in one round trip. Locks are taken in one order by all, so that no two
  * claims wait for one another; each statement sees what was committed before it began, so after the locks nobody else
@@ -80,8 +78,8 @@ $$;
 -- Another run has taken the id of an ended one: what was kept of that goes; but where BullMQ may still deliver its job,
 -- what says that it has ended stays until that is gone. Its keys stand for the new run.
 CREATE FUNCTION @leave(p_id text, p_job_id text, p_at float8) RETURNS void LANGUAGE sql AS $$
-  DELETE FROM @notes WHERE job_id = p_job_id AND NOT (${OVER} AND end_status IS NOT NULL);
-  UPDATE @notes SET replaced = true WHERE job_id = p_job_id;
+  DELETE FROM @notes WHERE job_id = p_job_id AND (end_status IS NULL OR gone);
+  UPDATE @notes SET replaced = true, at_work = false WHERE job_id = p_job_id;
   DELETE FROM @expiries WHERE job_id = p_job_id;
   DELETE FROM @outbox WHERE job_id = p_job_id;
   UPDATE @keys SET ended_at = p_at WHERE id = p_id AND job_id = p_job_id AND ended_at IS NULL;

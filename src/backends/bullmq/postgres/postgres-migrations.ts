@@ -1,5 +1,5 @@
 import { CLAIM_FUNCTIONS } from './postgres-claim-functions.js';
-import { ENDED, LIVE, NOTE_FUNCTIONS, OVER } from './postgres-note-functions.js';
+import { ENDED, HELD, LIVE, NOTE_FUNCTIONS, OVER } from './postgres-note-functions.js';
 
 /**
  * Each takes our schema from the version before it, which is its place here counted from 0, to the next. One that was
@@ -67,6 +67,7 @@ export const MIGRATIONS: readonly string[] = [
   -- The conditions are those of the queries, word for word.
   CREATE INDEX notes_live ON @notes (lane) WHERE ${LIVE};
   CREATE INDEX notes_over ON @notes (lane, job_id) WHERE ${OVER};
+  CREATE INDEX notes_held ON @notes (lane, job_id) WHERE ${HELD};
   CREATE INDEX notes_ended ON @notes (lane, end_status, finished_at) INCLUDE (at_work, id) WHERE ${ENDED};
 
   CREATE TABLE @keys (

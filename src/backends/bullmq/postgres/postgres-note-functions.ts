@@ -2,6 +2,8 @@
 export const LIVE = `(end_status IS NULL AND (cancel_text IS NOT NULL OR held_text IS NOT NULL OR retry_at IS NOT NULL))`;
 /** Notes of runs that are not to begin (again), whose jobs BullMQ may still deliver. */
 export const OVER = `((end_status IS NULL AND cancel_text IS NOT NULL) OR (end_status IS NOT NULL AND NOT at_work AND NOT gone))`;
+/** Notes of ended runs whose handlers are still at work, or were when their processes died. */
+export const HELD = `(end_status IS NOT NULL AND at_work)`;
 /** Notes of ended runs whose ids are not another's. */
 export const ENDED = `(end_status IS NOT NULL AND NOT replaced)`;
 

@@ -1,5 +1,5 @@
 import type { BookedEnd, KeptCancel, Note } from '../book/book.js';
-import { OVER } from './postgres-note-functions.js';
+import { HELD, OVER } from './postgres-note-functions.js';
 import type { PostgresTables } from './postgres-tables.js';
 
 /** A note as it is selected. */
@@ -11,11 +11,18 @@ interface NoteRow extends Omit<Note, 'cancel'> {
 const NOTE = `job_id AS "jobId", cancel_text AS cancel, end_text AS end, held_text AS held, left_text AS left,
   delivery, checkpoint_text AS checkpoint, stalls_before AS "stallsBefore", redriven_by AS "redrivenBy"`;
 
+/** A job and the lane that it is in. */
+interface JobIn {
+  readonly lane: string;
+  readonly jobId: string;
+}
+
 /** What is kept about single runs that BullMQ cannot say. */
 export class PostgresNotes {
   readonly #tables: PostgresTables;
   /** The last job that was looked for to be finished. */
-  #seenTo = { lane: '', jobId: '' };
+  #seenTo: JobIn = { lane: '', jobId: '' };
+  #heldTo: JobIn = { lane: '', jobId: '' };
 
   constructor(tables: PostgresTables) {
     this.#tables = tables;
@@ -51,18 +58,15 @@ export class PostgresNotes {
     return rows[0]?.number ?? 0;
   }
 
-  /** Goes round: what is seen to in vain keeps nobody else waiting. */
-  async toCancel(limit: number): Promise<readonly { readonly lane: string; readonly jobId: string }[]> {
-    const part = (where: string): string =>
-      `(SELECT lane, job_id FROM @notes WHERE ${OVER} AND ${where} ORDER BY lane, job_id LIMIT $3)`;
-    const jobs = await this.#tables.rows<{ lane: string; jobId: string }>(
-      'look for cancels to finish',
-      `SELECT lane, job_id AS "jobId"
-      FROM (${part('(lane, job_id) > ($1, $2)')} UNION ALL ${part('(lane, job_id) <= ($1, $2)')}) jobs
-      ORDER BY (lane, job_id) <= ($1, $2), lane, job_id LIMIT $3`,
-      [this.#seenTo.lane, this.#seenTo.jobId, limit],
-    );
+  async toCancel(limit: number): Promise<readonly JobIn[]> {
+    const jobs = await this.#after(this.#seenTo, 'look for cancels to finish', OVER, limit);
     this.#seenTo = jobs.at(-1) ?? this.#seenTo;
+    return jobs;
+  }
+
+  async heldEnds(limit: number): Promise<readonly JobIn[]> {
+    const jobs = await this.#after(this.#heldTo, 'look for ends that handlers hold', HELD, limit);
+    this.#heldTo = jobs.at(-1) ?? this.#heldTo;
     return jobs;
   }
 
@@ -141,6 +145,19 @@ export class PostgresNotes {
   ): Promise<boolean> {
     const columns = { checkpoint_text: kept.text, stalls_before: kept.stalls };
     return this.#noteDelivery('keep a checkpoint', { lane, jobId, delivery }, columns);
+  }
+
+  /** Goes round: what is seen to in vain keeps nobody else waiting. */
+  #after({ lane, jobId }: JobIn, what: string, which: string, limit: number): Promise<readonly JobIn[]> {
+    const part = (where: string): string =>
+      `(SELECT lane, job_id FROM @notes WHERE ${which} AND ${where} ORDER BY lane, job_id LIMIT $3)`;
+    return this.#tables.rows(
+      what,
+      `SELECT lane, job_id AS "jobId"
+      FROM (${part('(lane, job_id) > ($1, $2)')} UNION ALL ${part('(lane, job_id) <= ($1, $2)')}) jobs
+      ORDER BY (lane, job_id) <= ($1, $2), lane, job_id LIMIT $3`,
+      [lane, jobId, limit],
+    );
   }
 
   /** @param kept by column. @returns false where the run has ended, or was delivered again. */

@@ -51,6 +51,7 @@ export function redisBook(parts: RedisBookParts): FleetBook {
     requestCancel: (lane, jobId, cancel) => notes.requestCancel(lane, jobId, cancel),
     cancels: (lane) => notes.cancels(lane),
     toCancel: (limit) => notes.toCancel(limit),
+    heldEnds: (limit) => notes.heldEnds(limit),
     dropCancel: (lane, jobId) => notes.dropCancel(lane, jobId),
     hold: (...args) => notes.hold(...args),
     retryAt: (...args) => notes.retryAt(...args),

@@ -45,6 +45,8 @@ if old then
   if tonumber(base) <= old.base then base = at(old.base + baseStep) end
   -- BullMQ may still have the job, and deliver it: what says that its run has ended goes with the job then.
   local ended = redis.call('HEXISTS', key('note', old.job), 'end') == 1
+  local wasHeld = redis.call('HDEL', key('heldends', old.lane), old.job) == 1
+  if wasHeld then redis.call('SADD', key('marked', old.lane), old.job) end
   if ended and redis.call('SISMEMBER', key('marked', old.lane), old.job) == 1 then
     unshelve({ old.job }, old.lane)
     redis.call('HSET', key('note', old.job), 'replaced', 1)

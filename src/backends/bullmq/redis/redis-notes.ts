@@ -49,9 +49,12 @@ redis.call('SREM', key('marked', lane), job)
 redis.call('HDEL', key('note', job), 'cancel')`,
 );
 
-const TO_CANCEL = new RedisScript(
-  'look for cancelled runs',
-  `
+const TO_CANCEL = new RedisScript('look for cancelled runs', anyOf('SRANDMEMBER', 'marked'));
+const HELD_ENDS = new RedisScript('look for ends that handlers hold', anyOf('HRANDFIELD', 'heldends'));
+
+/** @param command gives some members of what is kept under `name` and a lane, others each time. */
+function anyOf(command: 'SRANDMEMBER' | 'HRANDFIELD', name: string): string {
+  return `
 local lanes, found = redis.call('SMEMBERS', key('lanes')), {}
 -- Not always the same lane first: what is in it may have to stay for a while.
 local first = math.floor(ARGV[3] * #lanes)
@@ -59,13 +62,13 @@ for i = 1, #lanes do
   local lane = lanes[(first + i) % #lanes + 1]
   local most = ARGV[2] - #found / 2
   if most <= 0 then return found end
-  for _, job in ipairs(redis.call('SRANDMEMBER', key('marked', lane), most)) do
+  for _, job in ipairs(redis.call('${command}', key('${name}', lane), most)) do
     found[#found + 1] = lane
     found[#found + 1] = job
   end
 end
-return found`,
-);
+return found`;
+}
 
 const HOLD = new RedisScript(
   'keep that an attempt was ended',
@@ -142,8 +145,16 @@ export class RedisNotes {
     return call('look for cancelled runs', () => client.scard(this.#server.key('marked', lane)));
   }
 
-  async toCancel(limit: number): Promise<readonly { readonly lane: string; readonly jobId: string }[]> {
-    const found = await this.#server.list(TO_CANCEL, [limit, Math.random()]);
+  toCancel(limit: number): ReturnType<FleetBook['toCancel']> {
+    return this.#anyOf(TO_CANCEL, limit);
+  }
+
+  heldEnds(limit: number): ReturnType<FleetBook['heldEnds']> {
+    return this.#anyOf(HELD_ENDS, limit);
+  }
+
+  async #anyOf(script: RedisScript, limit: number): Promise<{ lane: string; jobId: string }[]> {
+    const found = await this.#server.list(script, [limit, Math.random()]);
     const jobs: { lane: string; jobId: string }[] = [];
     for (let at = 0; at < found.length; at += 2) jobs.push({ lane: textOf(found[at]), jobId: textOf(found[at + 1]) });
     return jobs;
