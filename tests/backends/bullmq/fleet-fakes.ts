@@ -18,6 +18,7 @@ export class FakeWire {
       queue: () => {
         throw new Error('there are no queues here');
       },
+      forget: () => undefined,
       call: (_what, call) => call(),
       publish: (message) => this.#publish(message),
       onMessage: (listener) => void this.#listeners.push(listener),

@@ -12,6 +12,8 @@ export interface FleetGround extends ServerForTests {
   readonly name: ServerName;
   /** Takes the lock of a job away, as if its process had been silent for too long. */
   breakLock(prefix: string, delivery: Pick<Delivery, 'lane' | 'jobId'>): Promise<void>;
+  /** What BullMQ keeps of lanes whose names end so. */
+  keptOf(prefix: string, end: string): Promise<readonly string[]>;
   /** Removes all that a fleet has left. */
   remove(prefix: string): Promise<void>;
 }
@@ -27,6 +29,12 @@ export async function redisGround(): Promise<FleetGround> {
       await redis.del(`${prefix}:${lane.name}:${jobId}:lock`);
       await redis.quit();
     },
+    keptOf: async (prefix, end) => {
+      const redis = new Redis(url);
+      const names = await redis.keys(`${prefix}:*|${end}:*`);
+      await redis.quit();
+      return names;
+    },
     remove: (prefix) => removeKeys(url, prefix),
   };
 }
@@ -34,11 +42,15 @@ export async function redisGround(): Promise<FleetGround> {
 /** The PostgreSQL of a test file: to be awaited at its top. */
 export async function postgresGround(): Promise<FleetGround> {
   const server = await postgresForTests();
-  const query = async (text: string, values: string[] = []): Promise<void> => {
+  const rowsOf = async <R extends object>(text: string, values: string[] = []): Promise<readonly R[]> => {
     const client = new pg.Client(server.url);
     await client.connect();
-    await client.query(text, values);
+    const { rows } = await client.query<R>(text, values);
     await client.end();
+    return rows;
+  };
+  const query = async (text: string, values?: string[]): Promise<void> => {
+    await rowsOf(text, values);
   };
   return {
     ...{ ...server, name: 'postgres' },
@@ -48,6 +60,13 @@ export async function postgresGround(): Promise<FleetGround> {
         WHERE queue = $1 AND id = $2 AND state = 'active'`,
         [lane.name, jobId],
       ),
+    keptOf: async (prefix, end) => {
+      const tables = ['meta', 'event', 'rate_limit', 'metrics', 'job'];
+      const all = tables.map(
+        (table) => `SELECT '${table}' AS name FROM ${prefix}_bullmq.${table} WHERE queue LIKE '%|' || $1`,
+      );
+      return (await rowsOf<{ name: string }>(all.join(' UNION ALL '), [end])).map(({ name }) => name);
+    },
     remove: (prefix) =>
       query(`DROP SCHEMA IF EXISTS ${prefix} CASCADE; DROP SCHEMA IF EXISTS ${prefix}_bullmq CASCADE`),
   };

@@ -177,6 +177,44 @@ describe.each(grounds)('on $name', (ground) => {
       expect((await b.backend.counts())[0]?.counts).toMatchObject({ failed: 1, queued: 0, running: 0 });
     });
 
+    it('leaves nothing behind of the functions of a process that has died', async () => {
+      const retention = { keepResultMs: 100 };
+      const [a, b] = [await fleet.join({ retention }), await fleet.join({ retention })];
+      a.work();
+      const { run } = await a.accept('x', { task: null });
+      await (await a.delivery('x')).complete();
+      if (!(run instanceof FleetRun)) throw new Error('a run of another backend');
+      const { process } = readLaneName(run.origin.lane);
+      expect(await ground.keptOf(fleet.prefix, process ?? '')).not.toEqual([]);
+      a.proxy.drop();
+      await until(async () => (await ground.keptOf(fleet.prefix, process ?? '')).length === 0);
+      const { book } = await fleet.server();
+      await until(async () => !(await book.head()).lanes.includes(run.origin.lane));
+      expect(await b.status('x')).toBeUndefined();
+    });
+
+    it('leaves a lane as it is that was taken for empty', async () => {
+      const a = await fleet.join();
+      await a.accept('x');
+      const lane = (await fleet.server()).queue(LANE);
+      await lane.drop();
+      expect(await lane.jobs.getQueueMetaFields(['opts.maxLenEvents'])).toEqual(['0']);
+      a.work();
+      await a.delivery('x');
+    });
+
+    it('forgets the lanes of processes that are gone', async () => {
+      const server = await fleet.server();
+      const lanes = new Lanes(server, () => undefined);
+      const gone = laneNameOf({ queue: 'default', kind: 'run', task: null, process: 'gone' });
+      const head = { storeId: '', pausedQueues: [] };
+      lanes.see({ ...head, lanes: [gone, LANE] });
+      const [queue, kept] = [server.queue(gone), server.queue(LANE)];
+      lanes.see({ ...head, lanes: [LANE] });
+      expect(lanes.names).toEqual([LANE]);
+      expect([server.queue(gone) === queue, server.queue(LANE) === kept]).toEqual([false, true]);
+    });
+
     it('knows the functions again of a process that it has taken for dead', async () => {
       const server = await fleet.server();
       const { book, processId } = server;

@@ -66,6 +66,7 @@ class Starter {
     return {
       ...{ name: real.name, processId: real.processId, book, publish: NOBODY, onMessage: NOBODY, onBack: NOBODY },
       ...{ open: () => Promise.resolve(), close: () => Promise.resolve() },
+      forget: NOBODY,
       queue: (lane) => this.#queue(real.queue(lane)),
       call: (what, call) => real.call(what, call),
     };
@@ -75,7 +76,7 @@ class Starter {
     if (!this.refusing) return real;
     const jobs = Object.create(real.jobs) as LaneQueue['jobs'];
     jobs.addJob = () => Promise.reject(new Error('no room for jobs'));
-    return { jobs, waitForJob: () => Promise.resolve(), rest: () => Promise.resolve() };
+    return { jobs, waitForJob: () => Promise.resolve(), rest: () => Promise.resolve(), drop: () => Promise.resolve() };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BookHead } from '../book/book.js';
 import { FleetLane } from './fleet-lane.js';
 import type { FleetServer } from '../server/fleet-server.js';
+import { MAX_EVENTS } from '../server/settings-for-bullmq.js';
 
 /**
  * The lanes that this process knows of, and the queues that are paused. Others make new ones, and tell; `see` finds what
@@ -59,10 +60,15 @@ export class Lanes {
     // Those of dead processes go. One of this process may be so new that the book was read before.
     for (const [name, { id }] of this.#lanes) {
       if (id.process === null || known.has(name)) continue;
-      if (id.process !== this.#server.processId) this.#lanes.delete(name);
+      if (id.process !== this.#server.processId) this.#forget(name);
       // This process was taken for dead while it was stopped, or cut off: its functions are nobody else's.
       else this.#add(name).catch(() => undefined);
     }
+  }
+
+  #forget(name: string): void {
+    this.#lanes.delete(name);
+    this.#server.forget(name);
   }
 
   async pause(queue: string, paused: boolean): Promise<void> {
@@ -80,7 +86,7 @@ export class Lanes {
     await this.#server.book.addLane(name);
     const { jobs } = this.#server.queue(name);
     // BullMQ keeps 10,000 events of each queue, results included; we read none of them.
-    await this.#server.call('prepare a queue', () => jobs.setQueueMeta({ 'opts.maxLenEvents': 0 }));
+    await this.#server.call('prepare a queue', () => jobs.setQueueMeta({ [MAX_EVENTS]: 0 }));
     this.get(name);
     this.#server.publish({ type: 'lane', lane: name });
   }

@@ -101,10 +101,17 @@ export class Housekeeping {
     this.#parts.onHead(await this.#parts.server.book.head());
   }
 
+  /** Functions of other processes are looked at when those are dead: nobody could begin them before. */
   async #freeStalled(): Promise<void> {
+    const { server, lanes } = this.#parts;
+    const isOurs = (process: string | null): boolean => process === null || process === server.processId;
+    await this.#freeStalledOf(lanes().filter((lane) => isOurs(readLaneName(lane).process)));
+  }
+
+  async #freeStalledOf(lanes: readonly string[]): Promise<void> {
     const { server } = this.#parts;
     await server.call('look for stalled runs', () =>
-      Promise.all(this.#parts.lanes().map((lane) => server.queue(lane).jobs.moveStalledJobsToWait())),
+      Promise.all(lanes.map((lane) => server.queue(lane).jobs.moveStalledJobsToWait())),
     );
   }
 
@@ -144,14 +151,18 @@ export class Housekeeping {
   }
 
   async #buryDead(): Promise<void> {
-    const { book } = this.#parts.server;
+    const { server } = this.#parts;
+    const { book } = server;
     if (!(await book.turn('dead', TIDY_MS / 2))) return;
     await oneByOne(await book.deadProcesses(), async (dead) => {
       const { lanes } = await book.head();
       const its = lanes.filter((lane) => readLaneName(lane).process === dead);
+      await this.#freeStalledOf(its);
       for (const lane of its) await this.#interrupt(lane);
       // What has ended is kept as long as all that ends.
-      if (await this.#areEmpty(its)) await book.bury(dead);
+      if (!(await this.#areEmpty(its))) return;
+      for (const lane of its) await server.call('remove a queue', () => server.queue(lane).drop());
+      await book.bury(dead);
     });
   }
 

@@ -13,6 +13,8 @@ export interface PostgresLaneParts {
   readonly jobs: IQueueBackend;
   /** Makes one for a single wait: it has no past, and can be left alone. All share one connection that is notified. */
   readonly makeWaiter: () => IQueueBackend;
+  /** As `LaneQueue.drop`. */
+  readonly drop: () => Promise<void>;
   /** Told that a wait could not begin, so that the connection it was to use is made anew. Must not throw. */
   readonly onSilence: () => void;
 }
@@ -40,6 +42,10 @@ export class PostgresLaneQueue implements LaneQueue {
   rest(): Promise<void> {
     this.#end?.(false);
     return Promise.resolve();
+  }
+
+  drop(): Promise<void> {
+    return this.#parts.drop();
   }
 
   /** The connection that is notified was lost: whoever waits looks again. */

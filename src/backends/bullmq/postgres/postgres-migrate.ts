@@ -2,7 +2,7 @@ import type * as Bullmq from 'bullmq';
 import type { ClientBase } from 'pg';
 import { loadPackage } from '../server/missing-package.js';
 import { MIGRATIONS } from './postgres-migrations.js';
-import { prefixOf } from './postgres-tables.js';
+import { prefixOf, type Queryable } from './postgres-tables.js';
 import { serverUnfit } from '../server/server-failures.js';
 
 /** What the query for the version answers when there is no such schema, or no such table in it. */
@@ -85,4 +85,12 @@ async function isPrepared(bullmq: typeof Bullmq, client: ClientBase, schema: str
     if (error instanceof Error && error.name === 'SchemaMigrationRequiredError') return false;
     throw error;
   }
+}
+
+/** Removes what BullMQ keeps of a queue without jobs. It can only do that together with the jobs, however new they are. */
+export async function dropQueue(pool: Queryable, schema: string, queue: string): Promise<void> {
+  const prefix = prefixOf(schema);
+  const from = (table: string): string =>
+    `DELETE FROM ${prefix}${table} WHERE queue = $1 AND NOT EXISTS (SELECT 1 FROM ${prefix}job WHERE queue = $1)`;
+  await pool.query(`WITH events AS (${from('event')}) ${from('meta')}`, [queue]);
 }

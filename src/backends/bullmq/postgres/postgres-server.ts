@@ -16,7 +16,7 @@ import { Outage } from '../server/outage.js';
 import { PostgresBook } from './postgres-book.js';
 import { checkPostgresFitness } from './postgres-fitness.js';
 import { PostgresLaneQueue } from './postgres-lane-queue.js';
-import { prepareJobs } from './postgres-migrate.js';
+import { dropQueue, prepareJobs } from './postgres-migrate.js';
 import { connectionConfig, makeClient, PostgresSockets, quietClient } from './postgres-sockets.js';
 import { inTime, isUnanswered } from './postgres-waits.js';
 
@@ -82,10 +82,16 @@ export class PostgresServer implements FleetServer {
         void letManyListen(root);
         return make();
       };
-      queue = new PostgresLaneQueue({ jobs: make(), makeWaiter, onSilence: () => void dropListener(root) });
+      const drop = (): Promise<void> => dropQueue(root.connection.pool, jobSchemaOf(this.#parts.settings), lane);
+      queue = new PostgresLaneQueue({ jobs: make(), makeWaiter, drop, onSilence: () => void dropListener(root) });
       this.#lanes.set(lane, queue);
     }
     return queue;
+  }
+
+  forget(lane: string): void {
+    this.#lanes.get(lane)?.close();
+    this.#lanes.delete(lane);
   }
 
   call<T>(what: string, call: () => Promise<T>): Promise<T> {

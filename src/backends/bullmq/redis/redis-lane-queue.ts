@@ -8,6 +8,14 @@ const ASK_MS = 5_000;
 /** The shortest wait that no version of Redis takes for "for ever", in ms. */
 const LEAST_MS = 10;
 
+/** Where BullMQ has the jobs of a queue; and what else it keeps of one. */
+const JOBS = ['wait', 'paused', 'active', 'prioritized', 'delayed', 'waiting-children', 'completed', 'failed'];
+const REST = ['meta', 'id', 'events', 'pc', 'marker', 'limiter', 'stalled', 'stalled-check'];
+
+/** Removes the keys behind the first so many, unless one of those is there. */
+const DROP = `
+if redis.call('EXISTS', unpack(KEYS, 1, ARGV[1])) == 0 then redis.call('DEL', unpack(KEYS, ARGV[1] + 1)) end`;
+
 /** What a lane's queue on Redis is made of. */
 export interface RedisLaneParts {
   readonly jobs: IQueueBackend;
@@ -50,6 +58,11 @@ export class RedisLaneQueue implements LaneQueue {
     this.#wake?.();
     if (this.#marked) this.#putMarkerBack();
     return Promise.resolve();
+  }
+
+  async drop(): Promise<void> {
+    const keys = [...JOBS, ...REST].map((name) => this.jobs.toKey(name));
+    await this.#client.eval(DROP, keys.length, ...keys, JOBS.length);
   }
 
   #wait(untilMs: number, signal: AbortSignal): Promise<void> {

@@ -76,6 +76,11 @@ export class RedisServer implements FleetServer {
     return queue;
   }
 
+  forget(lane: string): void {
+    void this.#lanes.get(lane)?.rest();
+    this.#lanes.delete(lane);
+  }
+
   call<T>(what: string, call: () => Promise<T>): Promise<T> {
     this.#gather();
     return this.#deadlines.run(what, call);

@@ -40,6 +40,8 @@ export interface LaneQueue {
   waitForJob(untilMs: number, signal: AbortSignal): Promise<void>;
   /** Gives the connection back on which it waited. */
   rest(): Promise<void>;
+  /** Removes what BullMQ keeps of a lane that has no jobs and will have none; where there are jobs, those stay. */
+  drop(): Promise<void>;
 }
 
 /** What a server is used with. */
@@ -61,6 +63,8 @@ export interface FleetServer {
    */
   open(): Promise<void>;
   queue(lane: string): LaneQueue;
+  /** Nothing is wanted of the lane any more. */
+  forget(lane: string): void;
   /**
    * Runs a call of BullMQ's or ours under the deadline; it is made in this turn. What BullMQ's scripts refuse is passed
    * on: `answerCodeOf` says with which code.

@@ -1,6 +1,9 @@
 import type { BullmqSettings } from '../bullmq-options.js';
 import { MAX_MESSAGE_BYTES, MAX_UNREAD_MESSAGES } from './fleet-messages.js';
 
+/** How many events BullMQ keeps of a queue: its name for that, among what it keeps of one. */
+export const MAX_EVENTS = 'opts.maxLenEvents';
+
 /** What BullMQ's scripts are told of this process. */
 export function jobOptions({ lockMs, stalledCheckMs }: BullmqSettings): {
   lockDuration: number;
