@@ -88,8 +88,8 @@ export class Holding {
     return this.#endHeld(lease, endedRun(run, delivery, { status: 'completed', result, updatedAt: at }));
   }
 
-  #endHeld({ run, delivery }: FleetLease, ended: FleetRun): Promise<boolean> {
-    return this.#parts.ends.endHeld(delivery, run, ended);
+  #endHeld({ run }: FleetLease, ended: FleetRun): Promise<boolean> {
+    return this.#parts.ends.endHeld(run, ended);
   }
 
   async #holdRetry(lease: FleetLease, outcome: Outcome & { type: 'retry' }, at: number): Promise<boolean> {

@@ -1,21 +1,16 @@
 import type { BackendEnvironment } from '../../../ports/backend.js';
-import type { RunChange } from '../../../task/run-event.js';
-import { isFinal } from '../../../task/status.js';
 import { keyNameOf } from '../../live/key-name.js';
-import { checkpointText } from '../../live/stored-values.js';
-import { endedRun, type Failure, failedAttempts, lastChange } from '../runs/attempt-ends.js';
+import { endedRun, type Failure, failedAttempts } from '../runs/attempt-ends.js';
 import type { KeptCancel } from '../book/book.js';
 import type { Delivery } from './delivery.js';
-import { endedText } from '../book/ended-text.js';
+import { bookedEnd } from '../book/booked-end.js';
 import type { FleetRun } from '../runs/fleet-run.js';
 import type { FleetServer } from '../server/fleet-server.js';
+import { type Teller, tellEnd } from '../runs/tell-end.js';
 import type { JobMoves } from './job-moves.js';
 
 /** What is told of runs, to this process and to the others. */
-export interface FleetTeller {
-  tell(run: FleetRun, change: RunChange): void;
-  /** It has its final status; where no handler of it is at work, it is free, too. */
-  ended(run: FleetRun): void;
+export interface FleetTeller extends Teller {
   /** It had ended with its handler at work, which has settled now. */
   freed(run: FleetRun): void;
 }
@@ -66,7 +61,7 @@ export class RunEnds {
     const { done } = await this.#moves.complete(delivery, result, false);
     if (!done) return false;
     // Whoever keeps house may have done it meanwhile.
-    await this.book(delivery, ended);
+    await this.book(ended);
     await this.#finish(delivery, run, ended);
     return true;
   }
@@ -83,16 +78,16 @@ export class RunEnds {
   ): Promise<boolean> {
     const ended = this.#cancelledEnd(delivery, run, kept);
     ended.state.cancel = cancel;
-    if (!(await this.book(delivery, ended, true))) return false;
+    if (!(await this.book(ended, true))) return false;
     await this.#finish(delivery, run, ended);
     return true;
   }
 
   /** Ends a run whose handler is still at work. @returns false where it has ended otherwise. */
-  async endHeld(delivery: Delivery, run: FleetRun, ended: FleetRun): Promise<boolean> {
+  async endHeld(run: FleetRun, ended: FleetRun): Promise<boolean> {
     ended.state.abandoned = true;
     ended.state.active = true;
-    const kept = await this.book(delivery, ended);
+    const kept = await this.book(ended);
     if (kept) this.announce(run, ended);
     return kept;
   }
@@ -109,24 +104,8 @@ export class RunEnds {
   }
 
   /** Writes an end into the book. @returns false where there is one already. */
-  book({ lane, jobId }: Delivery, ended: FleetRun, onlyIfCancelled = false): Promise<boolean> {
-    const { origin, state } = ended;
-    const { id, owner, idempotencyKey } = origin;
-    const text = endedText(ended, state.checkpoint === null ? null : checkpointText(state.checkpoint));
-    const { status } = state;
-    if (!isFinal(status)) throw new Error(`run ${id} is ${status}: that is no end`);
-    const keyName = idempotencyKey === null ? null : keyNameOf(owner, idempotencyKey);
-    const end = {
-      jobId,
-      id,
-      lane: lane.name,
-      status,
-      finishedAt: state.updatedAt,
-      keyName,
-      held: state.active,
-      text,
-      onlyIfCancelled,
-    };
+  book(ended: FleetRun, onlyIfCancelled = false): Promise<boolean> {
+    const end = bookedEnd(ended, onlyIfCancelled);
     return this.#moves.answered('keep how a run has ended', () => this.#server.book.end(end));
   }
 
@@ -144,9 +123,7 @@ export class RunEnds {
   /** The end is kept: the run shows it from now on, and everybody is told. */
   announce(run: FleetRun, { state }: FleetRun): void {
     Object.assign(run.state, state);
-    this.#teller.tell(run, lastChange(run));
-    this.#environment.observer.settled(run);
-    this.#teller.ended(run);
+    tellEnd(run, { teller: this.#teller, observer: this.#environment.observer });
     if (run.origin.expiresAt !== null) this.#server.book.unexpire([run.origin.jobId]).catch(() => undefined);
   }
 

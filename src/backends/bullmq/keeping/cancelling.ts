@@ -7,7 +7,8 @@ import type { KeptCancel, Place } from '../book/book.js';
 import type { FleetRun } from '../runs/fleet-run.js';
 import type { FleetServer } from '../server/fleet-server.js';
 import { isHalfCancelled, isUnadded, type RunReader, type Sighting } from '../runs/run-reader.js';
-import type { Teller, WaitingEnds } from './waiting-ends.js';
+import type { Teller } from '../runs/tell-end.js';
+import type { WaitingEnds } from './waiting-ends.js';
 
 /** What {@link Cancelling} works with. */
 export interface CancellingParts {

@@ -2,23 +2,13 @@ import type { BackendEnvironment } from '../../../ports/backend.js';
 import type { TaskError } from '../../../task/errors.js';
 import { MAX_FAILURES } from '../../../task/run.js';
 import { describeError } from '../../../task/run-error.js';
-import type { RunChange } from '../../../task/run-event.js';
-import { isFinal } from '../../../task/status.js';
-import { keyNameOf } from '../../live/key-name.js';
-import { checkpointText } from '../../live/stored-values.js';
-import { endedText } from '../book/ended-text.js';
+import { bookedEnd } from '../book/booked-end.js';
 import { FleetRun, type RunState } from '../runs/fleet-run.js';
 import type { FleetServer } from '../server/fleet-server.js';
 import { removeJob } from './remove-job.js';
 import type { Sighting } from '../runs/run-reader.js';
+import { type Teller, tellEnd } from '../runs/tell-end.js';
 import { STEP, versionOf } from '../runs/run-version.js';
-
-/** What is told of runs, to this process and to the others. */
-export interface Teller {
-  tell(run: FleetRun, change: RunChange): void;
-  /** It has its final status; where it is not `active`, no handler of it is at work, either. */
-  ended(run: FleetRun): void;
-}
 
 /** What {@link WaitingEnds} works with. */
 export interface WaitingEndParts {
@@ -65,8 +55,9 @@ export class WaitingEnds {
    * @returns false where it has ended otherwise.
    */
   async end(ended: FleetRun): Promise<boolean> {
-    const kept = await this.#book(ended);
-    if (kept) this.#announce(ended);
+    const { server, environment, teller } = this.#parts;
+    const kept = await server.book.end(bookedEnd(ended));
+    if (kept) tellEnd(ended, { teller, observer: environment.observer });
     const { lane, jobId } = ended.origin;
     if (!ended.state.active) await this.clear(lane, jobId);
     return kept;
@@ -75,19 +66,8 @@ export class WaitingEnds {
   /** Lets the book keep a run that has ended long ago, in the place of its job. */
   async put(ended: FleetRun): Promise<void> {
     const { lane, jobId } = ended.origin;
-    await this.#book(ended);
+    await this.#parts.server.book.end(bookedEnd(ended));
     await this.clear(lane, jobId);
-  }
-
-  #book(ended: FleetRun): Promise<boolean> {
-    const { origin, state } = ended;
-    const { lane, jobId, id } = origin;
-    const { status, updatedAt: finishedAt, active: held } = state;
-    if (!isFinal(status)) throw new Error(`run ${id} is ${status}: that is no end`);
-    const { book } = this.#parts.server;
-    const keyName = origin.idempotencyKey === null ? null : keyNameOf(origin.owner, origin.idempotencyKey);
-    const text = endedText(ended, state.checkpoint === null ? null : checkpointText(state.checkpoint));
-    return book.end({ jobId, id, lane, status, finishedAt, keyName, held, text });
   }
 
   /** The end of a run is kept: its job goes, unless somebody has just taken it, who will find out. */
@@ -95,18 +75,4 @@ export class WaitingEnds {
     const { server } = this.#parts;
     if (await removeJob(server, { lane, jobId })) await server.book.letGo(lane, jobId);
   }
-
-  #announce(ended: FleetRun): void {
-    const { teller, environment } = this.#parts;
-    teller.tell(ended, lastChange(ended));
-    environment.observer.settled(ended);
-    teller.ended(ended);
-  }
-}
-
-function lastChange({ state }: FleetRun): RunChange {
-  const { abandoned, cancel, error } = state;
-  if (state.status !== 'failed' || error === null)
-    return { type: 'run:cancelled', reason: cancel?.reason ?? null, abandoned };
-  return { type: 'run:failed', error, abandoned };
 }

@@ -2,7 +2,6 @@ import type { Outcome } from '../../../ports/backend.js';
 import { TaskError } from '../../../task/errors.js';
 import { MAX_FAILURES, type RunError } from '../../../task/run.js';
 import { describeError } from '../../../task/run-error.js';
-import type { RunChange } from '../../../task/run-event.js';
 import type { FinalStatus } from '../../../task/status.js';
 import { causeText } from '../../live/stored-values.js';
 import type { Delivery } from '../delivering/delivery.js';
@@ -89,13 +88,4 @@ export function endedRun(
   const version = versionOf(run.origin.versionBase, delivery.number, STEP.final);
   const state = { ...run.state, version, active: false, finishedAt: end.updatedAt, ...end };
   return new FleetRun(run.origin, state, () => run.input);
-}
-
-/** What is told of a run that has just ended. */
-export function lastChange({ state }: FleetRun): RunChange {
-  const { status, cancel, abandoned, error } = state;
-  if (status === 'completed') return { type: 'run:completed' };
-  if (status === 'cancelled') return { type: 'run:cancelled', reason: cancel?.reason ?? null, abandoned };
-  if (error === null) throw new Error('a run failed without an error');
-  return { type: 'run:failed', error, abandoned };
 }
