@@ -190,10 +190,7 @@ export interface FleetBook {
   cancels(lane: string): Promise<number>;
   /** Any of the jobs that `cancels` counts, of all lanes; where there are more than `limit`, others each time. */
   toCancel(limit: number): Promise<readonly { readonly lane: string; readonly jobId: string }[]>;
-  /**
-   * Jobs of ends that handlers hold, or held when their processes died, of all lanes; where there are more than `limit`,
-   * others each time.
-   */
+  /** Jobs of ends that handlers hold, or held when their processes died; of more than `limit`, others each time. */
   heldEnds(limit: number): Promise<readonly { readonly lane: string; readonly jobId: string }[]>;
   /** A cancel came too late: the run has ended without it. */
   dropCancel(lane: string, jobId: string): Promise<void>;
@@ -218,10 +215,8 @@ export interface FleetBook {
    */
   retryAt(lane: string, jobId: string, delivery: number, dueAt: number): Promise<void>;
   /**
-   * A job is delivered again: what earlier deliveries say counts no more, and no attempt is held; changes nothing where a
-   * later delivery has written.
-   *
-   * @returns its note.
+   * A job is delivered again: what earlier deliveries say counts no more, and no attempt is held; nothing changes where a
+   * later delivery has written. @returns its note.
    */
   deliver(lane: string, jobId: string, delivery: number): Promise<Note>;
   /** @returns false where a later delivery has written, or an end is booked. */
