@@ -47,7 +47,9 @@ async function proxied(): Promise<TcpProxy> {
   return proxy;
 }
 
-/** A PostgreSQL that says farewell right after the first answer on a connection, from the n-th one on. */
+const TERMINATE = Buffer.from('X\0\0\0\x04', 'latin1');
+
+/** Says farewell right after the first answer on a connection, from the n-th one on, and whenever it is left. */
 async function endingPostgres(): Promise<{ url: string; endFrom: (nth: number) => void; ended: () => number }> {
   const { hostname, port } = new URL(postgres.url);
   const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0');
@@ -59,8 +61,11 @@ async function endingPostgres(): Promise<{ url: string; endFrom: (nth: number) =
     let answers = 0;
     const server = connect(Number(port || 5_432), hostname).on('error', () => client.destroy());
     client.on('error', () => server.destroy()).on('close', () => server.destroy());
-    client.pipe(server);
-    server.on('close', () => client.destroy());
+    client.on('data', (chunk) => {
+      if (chunk.includes(TERMINATE)) client.write(farewell);
+      server.write(chunk);
+    });
+    server.on('close', () => client.destroySoon());
     server.on('data', (chunk) => {
       client.write(chunk);
       // Ready for a query: the first time, that it is connected.
@@ -107,7 +112,7 @@ postgres.describe('a PostgreSQL', () => {
   it('that ends between two statements ends no process', async () => {
     const ending = await endingPostgres();
     // The first two connections are not BullMQ's: they look at the settings, and make the tables.
-    for (const fatalFrom of [1, 2, 3, 4, 5]) {
+    for (const fatalFrom of [1, 2, 3, 4, 5, Infinity]) {
       ending.endFrom(fatalFrom);
       const server = serverOf({ connection: ending.url, prefix: prefixOfTest() });
       await server.open().catch((error: unknown) => expect(error).toMatchObject({ code: 'BACKEND' }));

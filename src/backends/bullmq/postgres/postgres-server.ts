@@ -17,7 +17,7 @@ import { PostgresBook } from './postgres-book.js';
 import { checkPostgresFitness } from './postgres-fitness.js';
 import { PostgresLaneQueue } from './postgres-lane-queue.js';
 import { dropQueue, prepareJobs } from './postgres-migrate.js';
-import { connectionConfig, makeClient, PostgresSockets, quietClient } from './postgres-sockets.js';
+import { connectionConfig, makeClient, notifyBy, PostgresSockets, quietClient } from './postgres-sockets.js';
 import { inTime, isUnanswered } from './postgres-waits.js';
 
 /** How many statements of a process run at once; more wait for their turn. */
@@ -38,6 +38,7 @@ interface Connected {
  */
 export class PostgresServer implements FleetServer {
   readonly name = 'postgres';
+  readonly marksJobs = false;
   readonly processId = nodeCrypto().randomBytes(9).toString('hex');
   readonly #parts: FleetServerParts;
   readonly #deadlines: Deadlines;
@@ -145,20 +146,26 @@ export class PostgresServer implements FleetServer {
     );
     const { Client } = (await loadPackage('pg', () => import('pg'))).default;
     const config = connectionConfig(settings, this.#sockets);
-    const shared = { ...config, schema: jobSchemaOf(settings), Client: quietClient(Client) };
+    const QuietClient = quietClient(Client);
+    const shared = { ...config, schema: jobSchemaOf(settings), Client: QuietClient };
     const root = createPostgresBackend('fleet', {
       // The lanes share the client that is notified: their statements may be sent while others are answered.
       connection: { ...shared, max: MOST_AT_ONCE, pipeline: true },
       ...jobOptions(settings),
     });
     root.on('error', () => undefined); // its calls fail by themselves
+    notifyBy(QuietClient, root);
     root.connection.on('listenerinvalidated', () => {
       for (const lane of this.#lanes.values()) lane.interrupt();
     });
     const relay = new Relay({
       // One connection, so that messages are sent in the order in which they were published.
       connection: { ...shared, max: 1 },
-      backend: createPostgresRelayBackend,
+      backend: (options) => {
+        const backend = createPostgresRelayBackend(options);
+        notifyBy(QuietClient, backend);
+        return backend;
+      },
       ...relayOptions(settings, this.processId),
     });
     const book = new PostgresBook({

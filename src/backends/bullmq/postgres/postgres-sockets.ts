@@ -70,14 +70,21 @@ export function makeClient(PgClient: typeof Client, config: ClientConfig): Clien
 }
 
 /**
- * Clients for BullMQ's pools. Between two statements of one that was taken out nobody listens, and what PostgreSQL says
- * when it ends just then would end the process: what is under way fails by itself.
+ * Clients for BullMQ. Between two statements of one that was taken out of a pool nobody listens, nor while one is ended
+ * that was notified, and what PostgreSQL says when it ends just then would end the process: what is under way fails by
+ * itself.
  */
 export function quietClient(PgClient: typeof Client): typeof Client {
   return class extends PgClient {
-    constructor(config?: string | ClientConfig) {
-      super(config);
-      this.on('error', () => undefined);
+    override emit(name: string | symbol, ...args: unknown[]): boolean {
+      return name === 'error' && this.listenerCount('error') === 0 ? false : super.emit(name, ...args);
     }
   };
+}
+
+/** BullMQ makes the client that is notified from its own copy of the package: it is given one with these. */
+export function notifyBy(PgClient: typeof Client, backend: object): void {
+  const connection: unknown = Reflect.get(backend, 'connection');
+  if (typeof connection === 'object' && connection !== null)
+    Object.assign(connection, { pgModule: { Client: PgClient } });
 }
