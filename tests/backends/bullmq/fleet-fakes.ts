@@ -12,6 +12,7 @@ export class FakeWire {
   server(processId: string): FleetServer {
     return {
       name: 'redis',
+      marksJobs: true,
       processId,
       book: {} as FleetBook,
       open: () => Promise.resolve(),

@@ -61,11 +61,21 @@ class Starter {
       if (claimed.type === 'claimed') await this.onClaimed(claimed.place);
       return claimed;
     };
-    for (const name of ['placesOf', 'notesOf', 'place', 'unclaim', 'added', 'unadded', 'saveSchedule'] as const)
+    for (const name of [
+      'placesOf',
+      'notesOf',
+      'place',
+      'unclaim',
+      'added',
+      'unadded',
+      'unaddedJob',
+      'saveSchedule',
+    ] as const)
       Reflect.set(book, name, real.book[name].bind(real.book));
     return {
       ...{ name: real.name, processId: real.processId, book, publish: NOBODY, onMessage: NOBODY, onBack: NOBODY },
       ...{ open: () => Promise.resolve(), close: () => Promise.resolve() },
+      marksJobs: real.marksJobs,
       forget: NOBODY,
       queue: (lane) => this.#queue(real.queue(lane)),
       call: (what, call) => real.call(what, call),

@@ -7,11 +7,14 @@ import { readNext } from '../../../src/backends/bullmq/delivering/next-job.js';
 import { PickUp } from '../../../src/backends/bullmq/delivering/pick-up.js';
 import { RunEnds } from '../../../src/backends/bullmq/delivering/run-ends.js';
 import { Settling } from '../../../src/backends/bullmq/delivering/settling.js';
+import type { FleetBook } from '../../../src/backends/bullmq/book/book.js';
 import type { TakenJob } from '../../../src/backends/bullmq/delivering/delivery.js';
+import { FleetRun } from '../../../src/backends/bullmq/runs/fleet-run.js';
 import { laneNameOf } from '../../../src/backends/bullmq/runs/lane-name.js';
 import type { FleetServer } from '../../../src/backends/bullmq/server/fleet-server.js';
 import type { BackendEnvironment, WorkOptions } from '../../../src/ports/backend.js';
 import { systemClock } from '../../../src/timing/system-clock.js';
+import { endOf } from './book-samples.js';
 import { fleetGrounds } from './fleet-ground.js';
 import { Fleet } from './fleet.js';
 
@@ -37,11 +40,19 @@ function pickUpOf(server: FleetServer): PickUp {
   return new PickUp({ ...parts, ends, settling: new Settling({ ...parts, ends, next }) });
 }
 
-/** The run `x`, accepted, and its job, taken by a process that has not begun it yet. */
-async function taken(): Promise<{ server: FleetServer; job: TakenJob }> {
+/**
+ * The run `x`, accepted, and its job, taken by a process that has not begun it yet.
+ *
+ * @param meanwhile happens while it waits.
+ */
+async function taken(
+  meanwhile: (book: FleetBook, jobId: string) => Promise<unknown> = () => Promise.resolve(),
+): Promise<{ server: FleetServer; job: TakenJob }> {
   const server = await fleet.server();
   await server.book.open();
-  await (await fleet.join()).accept('x');
+  const { run } = await (await fleet.join()).accept('x');
+  assert(run instanceof FleetRun);
+  await meanwhile(server.book, run.origin.jobId);
   const lane = new FleetLane(server, LANE);
   const token = 'taken-by-hand';
   const { moved, ...told } = await lane.take(() => lane.queue.jobs.moveToActive(token));
@@ -79,6 +90,19 @@ describe.each(grounds)('on $name', (ground) => {
       const { server, job } = await taken();
       expect(await begunOf(server, { ...job, askedAt: job.askedAt - LOCK_MS })).toEqual([]);
       expect(await statusNow()).toBe('queued');
+    });
+
+    // Whoever cancelled it may have died since, or not have removed the job yet.
+    it('is not begun when it was cancelled before it was taken', async () => {
+      const cancel = { at: Date.now(), by: 'caller', reason: 'enough' } as const;
+      const { server, job } = await taken((book, jobId) => book.requestCancel(LANE, jobId, cancel));
+      expect(await begunOf(server, job)).toEqual([]);
+      expect(await statusNow()).toBe('cancelled');
+    });
+
+    it('is not begun when its end was booked before it was taken', async () => {
+      const { server, job } = await taken((book, jobId) => book.end(endOf(jobId, { id: 'x', lane: LANE })));
+      expect(await begunOf(server, job)).toEqual([]);
     });
 
     it('is not begun when it was delivered again meanwhile', async () => {

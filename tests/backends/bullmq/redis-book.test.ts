@@ -1,8 +1,9 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createRedisBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import type { FleetBook } from '../../../src/backends/bullmq/book/book.js';
+import { readNext } from '../../../src/backends/bullmq/delivering/next-job.js';
 import { redisBook } from '../../../src/backends/bullmq/redis/redis-book.js';
 import { bookContract, type BookSubject } from './book-contract.js';
 import { claimOf, endOf, keyOf, LANE, NOON, placed, placeOf } from './book-samples.js';
@@ -70,6 +71,42 @@ redis.describe('the book on Redis', () => {
         expect(sent.filter((what) => what.endsWith(id))).toEqual([`place ${id}`, `add ${id}`]);
       await jobs.close();
     }));
+
+  describe('marks the job that is there, so that whoever takes it knows', () => {
+    const CANCEL = { at: NOON, by: 'ann', reason: null };
+    const cases: readonly [string, boolean, (book: FleetBook) => Promise<unknown>][] = [
+      ['of a cancel', true, (book) => book.requestCancel(LANE, 'job-a', CANCEL)],
+      ['of an end that was booked while it waited', true, (book) => book.end(endOf('job-a'))],
+      ['not of an end whose handler is at work', false, (book) => book.end(endOf('job-a', { held: true }))],
+      [
+        'not of a cancel that was dropped',
+        false,
+        async (book) => {
+          await book.requestCancel(LANE, 'job-a', CANCEL);
+          await book.dropCancel(LANE, 'job-a');
+        },
+      ],
+    ];
+    it.each(cases)('%s', (_what, marked, change) =>
+      withBooks(async ({ book, client, prefix }) => {
+        const options = { connection: client, prefix, lockDuration: 30_000 };
+        const jobs = createRedisBackend(LANE, options, { withBlockingConnection: false });
+        await jobs.waitUntilReady();
+        await jobs.addJob({ name: 'mail', data: '{}', opts: {}, timestamp: NOON } as never, 'job-a');
+        await change(book);
+        const { job } = readNext(await jobs.moveToActive('token'));
+        expect(job).toMatchObject({ id: 'job-a' });
+        expect(job?.deferredFailure !== undefined).toBe(marked);
+        await jobs.close();
+      }),
+    );
+
+    it('and makes none where there is no job', () =>
+      withBooks(async ({ book, client, prefix }) => {
+        await book.requestCancel(LANE, 'job-a', CANCEL);
+        expect(await client.exists(`${prefix}:${LANE}:job-a`)).toBe(0);
+      }));
+  });
 
   it('goes on when the server has forgotten the scripts', () =>
     withBooks(async ({ book, client }) => {

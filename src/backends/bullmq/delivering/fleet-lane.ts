@@ -7,13 +7,19 @@ import { type LaneId, readLaneName } from '../runs/lane-name.js';
 /** What is assumed where the server does not say: that there is something to look for. */
 const UNKNOWN = 1;
 
-/** What a move of jobs gave, and whether one of those jobs may have been cancelled, or ended, before it. */
+/** What a move of jobs gave. */
 export interface Taken<T> {
   readonly moved: T;
-  /** 0: none of them was; anything else: see their notes. */
+  /** Whether the job that was taken may have been cancelled, or ended, before: 0 where only its own mark says so. */
   readonly doubt: number;
-  /** When they were asked for, by the computer's monotonic clock: their locks were made after that. */
+  /** When it was asked for, by the monotonic clock. */
   readonly askedAt: number;
+}
+
+/** The same of a move that has ended a job, and perhaps taken the next. */
+export interface EndedAndTaken<T> extends Taken<T> {
+  /** Whether the job that has ended may have been cancelled before. Never rejects. */
+  readonly endDoubt: Promise<number>;
 }
 
 /** One lane, as this process uses it. */
@@ -34,18 +40,24 @@ export class FleetLane {
   }
 
   /**
-   * Takes jobs, and asks afterwards about cancels: one that was answered before the server moved its job is among them,
-   * so that a cancelled run never starts, and no note is read for all the others.
+   * Takes jobs. Where those that were cancelled are not marked, it asks afterwards about cancels: one that was answered
+   * before the server moved its job is among them, so that a cancelled run never starts, and no note is read for all the
+   * others.
    *
    * @param move sends one command, in this turn.
    */
   async take<T>(move: () => Promise<T>): Promise<Taken<T>> {
-    // Redis answers a connection's commands in their order; PostgreSQL has several connections.
-    const asked = this.#server.name === 'redis' ? this.#doubtAfter() : undefined;
     const askedAt = systemClock.monotonic();
     const moved = await move();
-    const doubt = await (asked ?? this.#doubtAfter());
-    return { moved, doubt, askedAt };
+    return { moved, doubt: this.#server.marksJobs ? 0 : await this.#doubtAfter(), askedAt };
+  }
+
+  /** Ends a job, and perhaps takes the next: that need not wait for what is asked about the other. */
+  async end<T>(move: () => Promise<T>): Promise<EndedAndTaken<T>> {
+    // Redis answers a connection's commands in their order; PostgreSQL has several connections.
+    const asked = this.#server.name === 'redis' ? this.#doubtAfter() : undefined;
+    const taken = await this.take(move);
+    return { ...taken, endDoubt: asked ?? Promise.resolve(taken.doubt) };
   }
 
   /** A job of it was given up, and none was taken for it: where they are counted, another process may have room now. */

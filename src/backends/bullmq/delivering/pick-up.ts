@@ -34,7 +34,7 @@ export class PickUp {
   /** @param options who takes runs now; asked once more when everything else is decided. */
   async pickUp(taken: TakenJob, options: () => WorkOptions | undefined): Promise<void> {
     const read = readDelivery(taken);
-    const note = await this.#noteOf(read, taken.doubt);
+    const note = await this.#noteOf(read, isDoubtful(taken));
     const delivery = withWhatWasLeft(read, note);
     if (note !== undefined && (await this.#isOver(delivery, note))) return;
     const failure = whyNot(delivery, note, this.#parts.environment.clock.now());
@@ -45,10 +45,10 @@ export class PickUp {
   }
 
   /** A first delivery that nobody has cancelled has no note. */
-  async #noteOf({ lane, jobId, number }: Delivery, doubt: number): Promise<Note | undefined> {
+  async #noteOf({ lane, jobId, number }: Delivery, doubtful: boolean): Promise<Note | undefined> {
     const { book } = this.#parts.server;
     if (number > 1) return this.#parts.moves.answered('deliver a run', () => book.deliver(lane.name, jobId, number));
-    if (doubt === 0) return undefined;
+    if (!doubtful) return undefined;
     return (await this.#parts.moves.answered('deliver a run', () => book.notesOf([jobId])))[0];
   }
 
@@ -115,6 +115,11 @@ export class PickUp {
     }
     this.#parts.teller.tell(run, { type: 'run:started' });
   }
+}
+
+/** It may have been cancelled, or ended, while it waited. */
+function isDoubtful({ doubt, job }: TakenJob): boolean {
+  return doubt !== 0 || job.deferredFailure !== undefined;
 }
 
 /** Why a run is not begun any more; undefined where it is. */

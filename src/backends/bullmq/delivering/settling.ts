@@ -6,7 +6,7 @@ import type { LogLine } from '../../../task/run-event.js';
 import { checkpointText, keptOutcome } from '../../live/stored-values.js';
 import { endedRun, expiredAt, type Failure, retriedAttempts } from '../runs/attempt-ends.js';
 import type { KeptCancel } from '../book/book.js';
-import type { FleetLane, Taken } from './fleet-lane.js';
+import type { EndedAndTaken, FleetLane, Taken } from './fleet-lane.js';
 import type { DeliveringParts } from './delivering-parts.js';
 import type { FleetLease } from './fleet-lease.js';
 import type { Moved } from './job-moves.js';
@@ -145,14 +145,14 @@ export class Settling {
   ): Promise<{ done: boolean; cancel: KeptCancel | undefined }> {
     const { lane, token, jobId } = delivery;
     const fetchNext = await this.#parts.next.wanted(lane);
-    let taken: Taken<Moved> | undefined;
+    let taken: EndedAndTaken<Moved> | undefined;
     try {
-      taken = await lane.take(() => move(fetchNext));
+      taken = await lane.end(() => move(fetchNext));
     } finally {
       if (fetchNext) this.#parts.next.came(lane, token, taken);
     }
     const { done } = taken.moved;
-    if (!done || taken.doubt === 0) return { done, cancel: undefined };
+    if (!done || (await taken.endDoubt) === 0) return { done, cancel: undefined };
     // A cancel that was asked for while the run was at work, and has not come here yet.
     const [note] = await this.#parts.moves.answered('look for a cancel', () =>
       this.#parts.server.book.notesOf([jobId]),

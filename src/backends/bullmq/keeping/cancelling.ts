@@ -67,12 +67,16 @@ export class Cancelling {
     else if (isFinal(seen.run.status) && this.#isOver(seen)) await server.book.dropCancel(place.lane, place.jobId);
   }
 
-  /** A run whose job is about to be added is waited for: to end it before would be to add it after its end. */
-  async #seeAdded(place: Place): Promise<Sighting | undefined> {
+  /**
+   * A run whose job is about to be added is waited for: to end it before would be to add it after its end. Then the cancel
+   * is asked for again: the job was not there to be marked, and may have been taken since.
+   */
+  async #seeAdded(place: Place, cancel: KeptCancel): Promise<Sighting | undefined> {
     for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
       const seen = await this.#parts.reader.seeNow(place);
       if (seen === undefined || !isUnadded(seen)) return seen;
       await sleep(LOOK_AGAIN_MS);
+      await this.#request(place, cancel);
     }
     throw new TaskError('BACKEND', 'The run is still being accepted; it may be cancelled later');
   }
@@ -98,7 +102,7 @@ export class Cancelling {
     const { server, reader, teller } = this.#parts;
     const { lane, jobId } = place;
     this.#parts.cancelHere(jobId, cancel);
-    const seen = await this.#seeAdded(place);
+    const seen = await this.#seeAdded(place, cancel);
     if (seen && isHalfCancelled(seen)) return this.#finish(seen);
     if (seen?.run.status === 'cancelling') {
       if (isFirst) teller.tell(seen.run, { type: 'run:cancelling', reason: cancel.reason, by: cancel.by });

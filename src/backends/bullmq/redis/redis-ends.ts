@@ -1,10 +1,11 @@
 import type { FinalStatus } from '../../../task/status.js';
 import type { BookedEnd, LaneTally } from '../book/book.js';
-import { ENDS, KEYS, PLACES } from './redis-lua.js';
+import { ENDS, KEYS, MARK, PLACES } from './redis-lua.js';
 import { listOf, RedisScript, type RedisServer, textOf, type Reply } from './redis-script.js';
 
 const END = new RedisScript(
   'keep how a run ended',
+  MARK,
   PLACES,
   KEYS,
   ENDS,
@@ -27,6 +28,7 @@ if held == '1' then
   redis.call('HSET', key('heldends', lane), job, status)
 else
   redis.call('SADD', key('marked', lane), job)
+  markJob(lane, job)
   shelve(job)
 end
 return 1`,

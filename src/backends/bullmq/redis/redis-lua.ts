@@ -59,6 +59,20 @@ local function forgetPlaces(ids)
 end
 `;
 
+/**
+ * Marks in BullMQ's jobs, `deferredFailure` there: whoever takes one sees with it that it is not to begin. BullMQ itself
+ * counts no such job towards a rate.
+ */
+export const MARK = `
+local function markJob(lane, job)
+  if redis.call('EXISTS', key(lane, job)) == 1 then redis.call('HSET', key(lane, job), 'defa', 'over') end
+end
+
+local function unmarkJob(lane, job)
+  redis.call('HDEL', key(lane, job), 'defa')
+end
+`;
+
 /** Keys, and the ended runs that are kept for them. Needs {@link PLACES}. */
 export const KEYS = `
 local function keyNamed(name)

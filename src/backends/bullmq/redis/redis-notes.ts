@@ -1,4 +1,5 @@
 import type { FleetBook, KeptCancel, Note } from '../book/book.js';
+import { MARK } from './redis-lua.js';
 import { listOf, type Reply, RedisScript, type RedisServer, textOf, textOrNull } from './redis-script.js';
 
 /*
@@ -28,10 +29,12 @@ return notes`,
 
 const REQUEST = new RedisScript(
   'cancel a run',
+  MARK,
   `
 local _, lane, job, cancel = unpack(ARGV)
 local kept = redis.call('HMGET', key('note', job), 'cancel', 'end')
 if kept[2] then return false end
+markJob(lane, job)
 if kept[1] then return kept[1] end
 redis.call('HSET', key('note', job), 'cancel', cancel)
 redis.call('SADD', key('cancelling', lane), job)
@@ -41,12 +44,14 @@ return cancel`,
 
 const DROP_CANCEL = new RedisScript(
   'let a late cancel go',
+  MARK,
   `
 local _, lane, job = unpack(ARGV)
 if redis.call('HEXISTS', key('note', job), 'end') == 1 then return end
 redis.call('SREM', key('cancelling', lane), job)
 redis.call('SREM', key('marked', lane), job)
-redis.call('HDEL', key('note', job), 'cancel')`,
+redis.call('HDEL', key('note', job), 'cancel')
+unmarkJob(lane, job)`,
 );
 
 const TO_CANCEL = new RedisScript('look for cancelled runs', anyOf('SRANDMEMBER', 'marked'));

@@ -1,7 +1,6 @@
 import type { IQueueBackend, KeyPrefixOptions, QueueBaseOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { TaskError } from '../../../task/errors.js';
-import { nextTurn } from '../../../timing/next-turn.js';
 import { nodeCrypto } from '../../../timing/node-crypto.js';
 import type { FleetBook } from '../book/book.js';
 import { Deadlines } from '../server/deadlines.js';
@@ -14,9 +13,6 @@ import { redisBook } from './redis-book.js';
 import { connectFirst, makeRedisClient, reportOutages } from './redis-client.js';
 import { checkRedisFitness } from './redis-fitness.js';
 import { RedisLaneQueue } from './redis-lane-queue.js';
-
-/** How much is gathered before it is written, in bytes: about as much as eight runs take. */
-const WRITE_BYTES = 6_000;
 
 /** What there is while it is connected. */
 interface Connected {
@@ -32,6 +28,7 @@ interface Connected {
  */
 export class RedisServer implements FleetServer {
   readonly name = 'redis';
+  readonly marksJobs = true;
   readonly processId = nodeCrypto().randomBytes(9).toString('hex');
   readonly #parts: FleetServerParts;
   readonly #deadlines: Deadlines;
@@ -82,25 +79,7 @@ export class RedisServer implements FleetServer {
   }
 
   call<T>(what: string, call: () => Promise<T>): Promise<T> {
-    this.#gather();
     return this.#deadlines.run(what, call);
-  }
-
-  /**
-   * What is sent in one turn of the event loop is written together: each write costs more than most commands do. Not all
-   * of it at once where it is much, or the server would have nothing to do while this process makes commands, and this
-   * process nothing while the server does them.
-   */
-  #gather(): void {
-    const stream = this.#connected?.client.stream;
-    if (stream === undefined) return;
-    if (stream.writableCorked === 0) {
-      stream.cork();
-      nextTurn(() => stream.uncork());
-    } else if (stream.writableLength >= WRITE_BYTES) {
-      stream.uncork();
-      stream.cork();
-    }
   }
 
   publish(message: FleetMessage): void {

@@ -53,6 +53,8 @@ export interface FleetServerParts {
 /** Redis or PostgreSQL, as this backend uses it. */
 export interface FleetServer {
   readonly name: 'redis' | 'postgres';
+  /** A cancel and an end mark the job in the same step (`deferredFailure`): whoever takes it from then on sees that. */
+  readonly marksJobs: boolean;
   /** Between our processes. */
   readonly processId: string;
   readonly book: FleetBook;
