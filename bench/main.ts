@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { machine } from './machine.js';
 import { measureRow, type Result } from './result.js';
 import { batchRows } from './rows/batch.js';
+import { celeryRows } from './rows/celery.js';
 import { fleetRows } from './rows/fleet.js';
 import { httpRows } from './rows/http.js';
 import { importRows } from './rows/import.js';
@@ -19,7 +20,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-const all = [...runRows, ...batchRows, ...httpRows, ...importRows, ...sqliteRows, ...fleetRows];
+const all = [...runRows, ...batchRows, ...httpRows, ...importRows, ...sqliteRows, ...fleetRows, ...celeryRows];
 const chosen =
   positionals.length === 0 ? all : all.filter(({ name }) => positionals.some((start) => name.startsWith(start)));
 if (chosen.length === 0) {
@@ -30,6 +31,11 @@ if (chosen.length === 0) {
 const results: Result[] = [];
 for (const row of chosen) {
   process.stderr.write(`${row.name} … `);
+  const missing = await row.missing?.();
+  if (missing !== undefined) {
+    process.stderr.write(`left out: ${missing}\n`);
+    continue;
+  }
   const result = await measureRow(row, { quick: values.quick });
   process.stderr.write(`${result.own.median.toPrecision(3)} ${row.unit}\n`);
   results.push(result);

@@ -26,6 +26,8 @@ export interface Row {
   readonly pairs: number;
   /** False where there is no peer. */
   readonly peer: boolean;
+  /** Says what is missing where the row cannot be measured, and how to get it. */
+  missing?(): Promise<string | undefined>;
   /** Measures one side once. */
   measure(side: Side, measuring: Measuring): Promise<number>;
   /** Before the first and after the last measurement: servers, for example. */
