@@ -97,11 +97,12 @@ for (const server of [ownRedis(), ownPostgres()]) {
       expect(ends).toEqual([cutOff.pid, heir.pid]);
       expect(await look(api, polite)).toMatchObject({ status: 'completed', attempt: 1, failures: [] });
       await within(20_000, async () => (await statusOf(cutOff, '/readyz')) === 200);
-      const next = await Promise.all(Array.from({ length: 100 }, () => startRun(api, report(1))));
-      await within(20_000, () => isEnded(api, next));
-      expect(
-        (await fleet.told()).filter(({ pid, what }) => pid === cutOff.pid && what === 'began').length,
-      ).toBeGreaterThan(2);
+      // It works again, too: as long as the other one is quick enough for all that comes, nobody asks it.
+      await within(30_000, async () => {
+        const next = await Promise.all(Array.from({ length: 20 }, () => startRun(api, report(1))));
+        await within(20_000, () => isEnded(api, next));
+        return (await fleet.told()).filter(({ pid, what }) => pid === cutOff.pid && what === 'began').length > 2;
+      });
     }, 120_000);
   });
 }
