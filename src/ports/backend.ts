@@ -1,20 +1,19 @@
 import type { CancelledRequest, Progress, Run, RunError, RunKind } from '../task/run.js';
 import type { LogLine, RunEvent } from '../task/run-event.js';
-import type { RunStatus } from '../task/status.js';
 import type { TaskLimits } from '../task/task.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { Clock } from './clock.js';
+import type { RunFilter, StoredPage, StoredQueue, TaskCounts } from './lists.js';
 import type { Logger } from './logger.js';
+import type { Lease } from './lease.js';
 import type { NewRun } from './new-run.js';
 import type { ScheduleStore } from './schedules.js';
+import type { SlotLender } from './slot-lender.js';
 import type { Accepted, MaybePromise, StoredRun } from './stored-run.js';
 
+export type { Lease } from './lease.js';
+export type { RunFilter, StoredPage, StoredQueue, TaskCounts } from './lists.js';
 export type { Accepted, MaybePromise, StoredRun } from './stored-run.js';
-
-/** The claim on a run that goes with one delivery. Whoever holds it reports what became of the run, once. */
-export interface Lease {
-  readonly run: StoredRun;
-}
 
 /** What became of an attempt. On a run that is `cancelling` every one of them ends it as `cancelled`. */
 export type Outcome =
@@ -97,36 +96,6 @@ export interface BackendEnvironment {
   readonly observer: BackendObserver;
 }
 
-/** Which runs are listed; every member was checked. */
-export interface RunFilter {
-  readonly status: readonly RunStatus[] | undefined;
-  readonly task: string | undefined;
-  readonly tag: string | undefined;
-  readonly owner: string | undefined;
-  readonly deadLetters: boolean;
-  readonly limit: number;
-  readonly cursor: string | undefined;
-}
-
-/** A page of runs, newest first; only a missing `nextCursor` is the end. */
-export interface StoredPage {
-  readonly items: readonly Run[];
-  readonly nextCursor?: string;
-}
-
-/** How many runs of one task, or of all ad-hoc functions (`task` null), have each status. */
-export interface TaskCounts {
-  readonly task: string | null;
-  readonly counts: Readonly<Record<RunStatus, number>>;
-}
-
-/** What a queue is doing. */
-export interface StoredQueue {
-  readonly name: string;
-  readonly paused: boolean;
-  readonly queued: number;
-}
-
 /** The two moments of a run that can be waited for: it has ended; and its handler has settled too, so its id is free. */
 export type Moment = 'final' | 'free';
 
@@ -138,7 +107,7 @@ export type Watcher = (run: Run) => void;
  * ids and their claims, idempotency, records, lists and retention; it never sees the manager, which owns slots,
  * attempts, signals, limits and grace. Everything it does to a run follows the table of transitions.
  */
-export interface Backend extends ScheduleStore {
+export interface Backend extends ScheduleStore, SlotLender {
   readonly name: string;
   /** Whether waiting and interrupted runs outlive the process. */
   readonly durable: boolean;
@@ -189,6 +158,13 @@ export interface Backend extends ScheduleStore {
   runsOf(kind: RunKind): MaybePromise<readonly StoredRun[]>;
 
   /**
+   * The children of this very run (not of another one of its id) whose records are kept, in the order of acceptance.
+   *
+   * @param which `'unended'`: only those that have no final status.
+   */
+  childrenOf(parent: StoredRun, which: 'all' | 'unended'): MaybePromise<readonly StoredRun[]>;
+
+  /**
    * Ends a waiting run, asks the holder of a running one, leaves an ended one alone; gives the run as it is then.
    *
    * @param ordinal only the run with this one: another run of the id is left alone, and the answer is undefined.
@@ -221,6 +197,23 @@ export interface Backend extends ScheduleStore {
    * @returns false where the lease is no longer valid and nothing was kept.
    */
   checkpoint(lease: Lease, checkpoint: Checkpoint): MaybePromise<boolean>;
+  /** The steps of the run that are kept, by their keys: what `keepStep` was given. Empty where the lease is no longer valid. */
+  stepsOf(lease: Lease): MaybePromise<ReadonlyMap<string, string>>;
+  /**
+   * Keeps the text of a step with the run until that has ended, and counts its crashes anew. The first text of a key stays:
+   * a later one is dropped. The answer comes when it is kept: it will be there whatever becomes of this process.
+   *
+   * @returns the text that is kept under this key; undefined where the lease is no longer valid and nothing was kept.
+   */
+  keepStep(lease: Lease, key: string, text: string): MaybePromise<string | undefined>;
+  /**
+   * The handler waits for runs that it has started: until `takeBack`, or the end of the attempt, it does not count towards
+   * a limit that holds for all processes (`WorkOptions.limitsOf`). May be called for nothing. Left out, with `takeBack`, where
+   * no limit holds for others.
+   */
+  lend?(lease: Lease): MaybePromise<void>;
+  /** Answers when the handler counts again, within the limit; rejects when the signal aborts, or the lease is lost. */
+  takeBack?(lease: Lease, signal: AbortSignal): MaybePromise<void>;
   /** Passes a line of a handler's log on as an event. Dropped where the lease is no longer valid. */
   log(lease: Lease, line: LogLine): void;
 

@@ -27,11 +27,28 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined;
   /** Sees each piece before it is stored. What it throws ends the storing as a source that fails does. */
   readonly onBytes?: (piece: Uint8Array) => void;
+  /**
+   * What the file is for: 1 to {@link MAX_LABEL_BYTES} bytes of text. It goes with the file, so that whoever finds one knows
+   * whether anybody needs it still: see {@link FileStore.labelled}. It never becomes part of a path as it is.
+   */
+  readonly label?: string;
+}
+
+/** The longest label of a file, in bytes of UTF-8. */
+export const MAX_LABEL_BYTES = 160;
+
+/** A file that was stored with a label. */
+export interface LabelledFile {
+  readonly name: string;
+  readonly label: string;
 }
 
 /** A file that was stored whole. */
 export interface StoredFile {
-  /** Made by the store; the only thing that finds the file again. */
+  /**
+   * Made by the store; the only thing that finds the file again. 32 hexadecimal digits that nobody can guess, and of a file
+   * with a label a dot and the label in base64url.
+   */
   readonly name: string;
   readonly bytes: number;
 }
@@ -85,15 +102,30 @@ export interface FileOwner {
 export interface FileStore {
   /**
    * Says, before anything else, that the files outlive this process, as the runs of a durable backend do: they are in a
-   * folder that has the name of its store, and those that are there and not in use go. A stored file is on the disk then.
-   * Not called, they go with the process.
+   * folder that has the name of its store. A stored file is on the disk then. Not called, they go with the process. May be
+   * called again, for the same store.
    *
-   * Where they are shared, another process may be storing what no run names yet: only what is a day old goes.
-   *
+   * @param inUse the names of files that runs of the store name, as far as they are known: where they are shared, a folder
+   * without any of them that no process has marked yet is not the one that the others use.
    * @throws {RangeError} when `storeId` is malformed. @throws {TaskError} BACKEND when the folder could not be read, or is
    * not the one that the others use; its message says what to set.
    */
   belongTo(owner: FileOwner, inUse: ReadonlySet<string>): Promise<void>;
+  /**
+   * Removes the files of the store that have no label and are not in use; what cannot be removed stays. To be called after
+   * {@link FileStore.belongTo}. Where they are shared, another process may be storing what no run names yet: only what is a
+   * day old goes.
+   *
+   * @throws {TaskError} BACKEND when the folder could not be read.
+   */
+  removeUnused(inUse: ReadonlySet<string>): Promise<void>;
+  /**
+   * The files that were stored with a label, whole or not.
+   *
+   * @param unchangedForMs only those that nobody has written to for so many milliseconds. Default 0.
+   * @throws {TaskError} BACKEND when the folder could not be read.
+   */
+  labelled(unchangedForMs?: number): Promise<readonly LabelledFile[]>;
   /**
    * Stores everything the source gives. A source that fails, is too long, or cannot be written leaves no file behind.
    * The source is not destroyed (but by `signal`): a server may still want to answer on its connection.

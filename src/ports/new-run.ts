@@ -8,6 +8,17 @@ export interface IdempotencyClaim {
   readonly fingerprint: string;
 }
 
+/** Whose child a run is. */
+export interface RunParent {
+  readonly id: string;
+  /** The parent's `ordinal`: a later run of its id is not the parent. */
+  readonly ordinal: number;
+  /** How many runs are above it: 1 for a child of a run that has no parent itself. */
+  readonly depth: number;
+  /** What its parent knows it by in every attempt; null where the parent gave it no key. */
+  readonly key: string | null;
+}
+
 /** A run that a backend is asked to accept. Everything in it was checked. */
 export interface NewRun {
   readonly id: string;
@@ -31,5 +42,9 @@ export interface NewRun {
   readonly owner: string | null;
   readonly idempotency: IdempotencyClaim | null;
   readonly redriveOf: string | null;
+  /** Null for a run that is nobody's child. */
+  readonly parent: RunParent | null;
+  /** A hard limit of this run alone, in milliseconds: the shorter one of this and the task's counts. Null without one. */
+  readonly hardLimitMs: number | null;
   readonly checkpoint: Checkpoint | null;
 }

@@ -54,7 +54,8 @@ export interface ScheduleStore {
   removeSchedule(id: string): MaybePromise<boolean>;
   /**
    * Accepts a run of a schedule and keeps the schedule as it is then, both or neither: that is what makes it one run for
-   * each due time. Where the run's id is active, that run is given instead, and the schedule kept all the same.
+   * each due time. Where there is a run of that id, that run is given instead, and the schedule kept all the same: one
+   * that has ended is not replaced, as `accept` would, for its due time has had its run.
    *
    * @returns undefined, and accepts nothing, where another version than `expectedVersion` is kept.
    * @throws {TaskError} as `accept`; the schedule is as it was then.

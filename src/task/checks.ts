@@ -65,8 +65,13 @@ export function isIdempotencyKey(value: unknown): value is string {
 
 /** @throws {RangeError} when `key` is no idempotency key. */
 export function checkIdempotencyKey(key: unknown): string {
+  return checkKey('idempotencyKey', key);
+}
+
+/** @throws {RangeError} when `key` is not 1 to 255 visible ASCII characters; `what` says whose. */
+export function checkKey(what: string, key: unknown): string {
   if (isIdempotencyKey(key)) return key;
-  throw new RangeError(`idempotencyKey must be 1 to 255 visible ASCII characters; got ${show(key)}`);
+  throw new RangeError(`${what} must be 1 to 255 visible ASCII characters; got ${show(key)}`);
 }
 
 /**

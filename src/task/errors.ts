@@ -23,6 +23,7 @@ export const ERROR_CODES = [
   'RETRY_LATER',
   'LEASE_LOST',
   'BACKEND',
+  'RESOURCE_FAILED',
   'MANAGER_CLOSED',
 ] as const;
 

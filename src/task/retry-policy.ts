@@ -139,8 +139,10 @@ function memberOf(value: unknown, name: string): unknown {
 }
 
 /** Errors that another attempt cannot mend. Where it is the handler's own input that was refused, the attempt says so. */
+const HOPELESS: readonly (ErrorCode | undefined)[] = ['NON_RETRYABLE', 'INPUT_INVALID', 'RESULT_INVALID', 'CRASHED'];
+
 function isHopeless(code: ErrorCode | undefined): boolean {
-  return code === 'NON_RETRYABLE' || code === 'INPUT_INVALID' || code === 'CRASHED';
+  return HOPELESS.includes(code);
 }
 
 function accepts(policy: ResolvedRetryPolicy, error: unknown, attempt: number): boolean {

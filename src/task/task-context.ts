@@ -1,3 +1,7 @@
+import type { Resources } from './resources.js';
+import type { StartChild } from './child-handle.js';
+import type { FileOptions, FileResult, FileSource } from './file-result.js';
+
 /** Writes lines that become `run:log` events of the run, and go to the manager's logger. */
 export interface RunLog {
   readonly debug: (message: string) => void;
@@ -27,6 +31,8 @@ export interface TaskContext {
    * key; without one, a key made of the run's id and acceptance.
    */
   readonly idempotencyKey: string;
+  /** What the manager was given as `resources`, open: see {@link Resources}. Not there in threads and processes. */
+  readonly resources: Resources;
   readonly log: RunLog;
   /**
    * Says how far the attempt has come. At most 10 a second are stored, the last one always; a `done` below an earlier
@@ -38,4 +44,39 @@ export interface TaskContext {
    * @throws {TypeError|RangeError} when a count is not a finite number of at least 0, or the note no string.
    */
   readonly progress: (done: number, total?: number | null, note?: string | null) => void;
+  /**
+   * Starts a child of this run: a run of a task, with `parentId`. The run does not end before its children have: when the
+   * handler returns, those still open are waited for; when it throws, and when the run is cancelled or runs out of time,
+   * they are cancelled. A child that fails, or that somebody else cancels, fails this attempt with `CHILD_FAILED` unless the
+   * handler waits for its `result()` or has called `settled()`.
+   *
+   * @throws {TypeError|RangeError} when an option is wrong, or `task` no task.
+   * @throws {TaskError} NON_RETRYABLE when the child would be deeper than the manager's `maxDepth`, or there are too many
+   * keys; KEY_REUSED when this attempt has started something else under the key; RUN_CONFLICT when the attempt is over; the
+   * signal's reason when that has aborted; else as `manager.start`.
+   */
+  readonly start: StartChild;
+  /**
+   * Does a part of the work once: what `fn` gives is stored with the run as JSON, and a later attempt, also after a crash,
+   * gets it without `fn` being called. One that throws is not kept. In an item of an import nothing is kept: `fn` is called.
+   *
+   * @param key which step it is: 1 to 255 visible ASCII characters; at most 10,000 in a run.
+   * @returns the value as it was read back: whoever gets it first gets the same as whoever gets it later.
+   * @throws {TaskError} RESULT_INVALID, which is not tried again, when the value cannot be stored or is larger than 1 MiB;
+   * NON_RETRYABLE when there are too many steps; the signal's reason when the attempt is over; BACKEND when it cannot be
+   * kept. @throws whatever `fn` throws, unchanged.
+   */
+  readonly step: <T>(key: string, fn: () => T | PromiseLike<T>) => Promise<T>;
+  /**
+   * Stores a file, for the handler to return as its result: `return ctx.file('report.pdf', stream)`. Resolves when all that
+   * the source gives is stored, and where runs outlive the process on the disk. It ends with the signal, and a file that the
+   * attempt does not return, alone, is removed; the file of a result lives as long as the record of its run.
+   *
+   * @param name what it is called where it is downloaded: 1 to 255 characters, no control characters, no / and \\.
+   * @throws {TypeError|RangeError} when the name, the source or an option is malformed.
+   * @throws {TaskError} RESULT_INVALID, which is not tried again, when it is longer than `limitBytes`; BACKEND when it
+   * cannot be stored, or there is nowhere to; NON_RETRYABLE for an item of an import. @throws the signal's reason, or
+   * the source's own error, unchanged.
+   */
+  readonly file: (name: string, source: FileSource, options?: FileOptions) => Promise<FileResult>;
 }

@@ -1,10 +1,14 @@
+import type { AnyTask, Task } from './any-task.js';
 import { checkDuration, checkInteger, checkName, checkOptions, checkPriority, show } from './checks.js';
 import { type CrashPolicy, resolveCrashPolicy } from './crash-policy.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from './retry-policy.js';
 import type { Run } from './run.js';
 import type { StandardSchema } from './standard-schema.js';
 import type { TaskContext } from './task-context.js';
+import { checkModule, type ModuleExecutor, type ThreadModule } from './thread-module.js';
 import { withoutLostRejections } from './zod-schema.js';
+
+export type { AnyTask, Task } from './any-task.js';
 
 /**
  * At most `count` attempts begin within any `perMs` milliseconds in one process; the others wait. In a fleet, moreover, at
@@ -39,11 +43,14 @@ export interface RunHooks {
   readonly onFailed?: (run: Run, error: unknown) => unknown;
 }
 
+/** What becomes of a run's other children when one has failed that nobody handles. */
+export type ChildPolicy = 'fail-fast' | 'collect';
+
 /** Does the work. May be asynchronous; what it returns is the run's result, what it throws fails the attempt. */
 export type TaskHandler<Output, Result> = (input: Output, ctx: TaskContext) => Result | PromiseLike<Result>;
 
-/** What {@link defineTask} takes. */
-export interface TaskDefinition<Input, Output, Result> extends RunHooks {
+/** What {@link defineTask} takes, whatever executes the handler. */
+export interface TaskSettings<Input, Output> extends RunHooks {
   readonly name: string;
   /** Any Standard Schema (zod, valibot, arktype …), also an asynchronous one. Without one, every input is taken as it is. */
   readonly input?: StandardSchema<Input, Output>;
@@ -61,20 +68,25 @@ export interface TaskDefinition<Input, Output, Result> extends RunHooks {
   readonly onCrash?: CrashPolicy['onCrash'];
   /** How many processes may die at one run before it ends as `CRASHED`: 0 to 1,000. Default 3. */
   readonly maxCrashes?: number;
+  /**
+   * What becomes of the other children of a run when one has failed and nobody handles it: `'fail-fast'`, the default,
+   * aborts the run's signal and cancels them; `'collect'` lets them end first. The attempt fails with `CHILD_FAILED` either way.
+   */
+  readonly children?: ChildPolicy;
+}
+
+/** What {@link defineTask} takes for a handler that executes on the event loop of this process. */
+export interface TaskDefinition<Input, Output, Result> extends TaskSettings<Input, Output> {
+  readonly executor?: 'inline';
   readonly handler: TaskHandler<Output, Result>;
 }
 
-/** Any task, whatever it takes and returns: what lists of tasks hold. */
-export interface AnyTask {
-  readonly name: string;
-}
-
-declare const types: unique symbol;
-
-/** A task that was defined with {@link defineTask}. `Input` is what `start` takes, `Result` what a run resolves with. */
-export interface Task<in Input, out Result> extends AnyTask {
-  /** Never there at run time: carries the types. */
-  readonly [types]?: (input: Input) => Result;
+/** What {@link defineTask} takes for a handler that lives in a module of its own. */
+export interface ModuleTaskDefinition<Input, Output, Result> extends TaskSettings<Input, Output> {
+  /** `'thread'`: can be ended in the middle of a loop. `'process'`: has memory of its own, too. */
+  readonly executor: ModuleExecutor;
+  /** What `threadModule()` of `errand/thread` gives. */
+  readonly module: ThreadModule<Output, Result>;
 }
 
 /** A {@link TaskDefinition} that was checked, with every default filled in. */
@@ -86,7 +98,13 @@ export interface ResolvedTask {
   readonly retry: ResolvedRetryPolicy;
   readonly limits: TaskLimits;
   readonly crash: CrashPolicy;
+  readonly children: ChildPolicy;
   readonly hooks: RunHooks;
+  /** What executes the handler; undefined for the event loop. */
+  readonly executor?: ModuleExecutor | undefined;
+  /** Where the handler lives that an executor calls. */
+  readonly module?: ThreadModule<never, unknown> | undefined;
+  /** Called on the event loop; that of a module's task only says that it cannot be. */
   readonly handler: TaskHandler<unknown, unknown>;
 }
 
@@ -102,27 +120,43 @@ const KNOWN = [
   'limits',
   'onCrash',
   'maxCrashes',
+  'children',
+  'executor',
+  'module',
   'handler',
   'onSettled',
   'onFailed',
 ];
+const CHILD_POLICIES: readonly unknown[] = ['fail-fast', 'collect'] satisfies readonly ChildPolicy[];
 const KNOWN_LIMITS = ['concurrency', 'rate', 'softLimitMs', 'hardLimitMs'];
 
 /**
  * Defines a task: named, typed, validated, ready to be started by any number of managers.
  *
- * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range; the message says what
- * was expected.
+ * @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range, or when the executor and
+ * what it executes do not go together; the message says what was expected.
  */
+export function defineTask<Input, Result>(
+  definition: ModuleTaskDefinition<Input, Input, Result> & { readonly input?: never },
+): Task<Input, Result>;
+export function defineTask<Input, Output, Result>(
+  definition: ModuleTaskDefinition<Input, Output, Result> & { readonly input: StandardSchema<Input, Output> },
+): Task<Input, Result>;
 export function defineTask<Result, Input = unknown, Output = Input>(
   definition: TaskDefinition<Input, Output, Result>,
+): Task<Input, Result>;
+export function defineTask<Result, Input, Output>(
+  definition: TaskDefinition<Input, Output, Result> | ModuleTaskDefinition<Input, Output, Result>,
 ): Task<Input, Result> {
   checkOptions('a task', definition, KNOWN);
-  const { name, input, queue = 'default', priority = 0, retry, limits = {}, handler, onSettled, onFailed } = definition;
+  const { name, input, queue = 'default', priority = 0, retry, limits = {}, onSettled, onFailed } = definition;
   checkName("a task's name", name);
   checkSchema(input);
-  checkFunction('handler', handler);
+  const executed = resolveExecuted(definition);
   for (const [what, hook] of Object.entries({ onSettled, onFailed })) if (hook !== undefined) checkFunction(what, hook);
+  const { children = 'fail-fast' } = definition;
+  if (!CHILD_POLICIES.includes(children))
+    throw new RangeError(`a task's children must be 'fail-fast' or 'collect'; got ${show(children)}`);
   const task: Task<Input, Result> = Object.freeze({ name });
   definitions.set(task, {
     name,
@@ -132,11 +166,42 @@ export function defineTask<Result, Input = unknown, Output = Input>(
     retry: resolveRetryPolicy(retry),
     limits: resolveLimits(limits),
     crash: resolveCrashPolicy(definition),
+    children,
     hooks: { ...(onSettled && { onSettled }), ...(onFailed && { onFailed }) },
-    // Its input was parsed by the task's own schema, which TypeScript cannot see from here.
-    handler: handler as TaskHandler<unknown, unknown>,
+    ...executed,
   });
   return task;
+}
+
+/** What is executed, and where. */
+type Executed = Pick<ResolvedTask, 'executor' | 'module' | 'handler'>;
+
+/** What callers give may be anything, whatever the types say. */
+interface GivenExecution {
+  readonly executor?: unknown;
+  readonly module?: unknown;
+  readonly handler?: unknown;
+}
+
+function resolveExecuted({ executor = 'inline', module, handler }: GivenExecution): Executed {
+  if (executor === 'inline') {
+    if (module !== undefined)
+      throw new TypeError("a task with a module needs executor: 'thread' or executor: 'process'");
+    checkFunction('handler', handler);
+    // Its input was parsed by the task's own schema, which TypeScript cannot see from here.
+    return { handler: handler as TaskHandler<unknown, unknown> };
+  }
+  if (executor !== 'thread' && executor !== 'process')
+    throw new TypeError(`executor must be 'inline', 'thread' or 'process'; got ${show(executor)}`);
+  if (handler !== undefined)
+    throw new TypeError(
+      `a task with executor: '${executor}' takes a module instead of a handler: a function cannot leave its thread`,
+    );
+  return { executor, module: checkModule(module), handler: notInline };
+}
+
+function notInline(): never {
+  throw new TypeError('the handler of this task lives in a module, and is called in a thread or process of its own');
 }
 
 /**

@@ -1,6 +1,7 @@
 import { accepting } from './contract/accepting.js';
 import { cancelling } from './contract/cancelling.js';
 import { checkpoints } from './contract/checkpoints.js';
+import { children, childrenAfterRestart } from './contract/children.js';
 import { delivering, deliveringInDueOrder } from './contract/delivering.js';
 import { holding } from './contract/holding.js';
 import { keeping } from './contract/keeping.js';
@@ -12,6 +13,7 @@ import { restarting } from './contract/restarting.js';
 import { scheduling } from './contract/scheduling.js';
 import { settling } from './contract/settling.js';
 import type { MakeBackend } from './contract/stage.js';
+import { steps, stepsAfterLoss, stepsAfterRestart } from './contract/steps.js';
 import { type ContractRunner, type Facts, factsOf } from './contract/suite.js';
 import { watching } from './contract/watching.js';
 
@@ -21,6 +23,8 @@ const SUBJECTS: Readonly<Record<string, (facts: Facts) => void>> = {
   deliver: delivering,
   settle: settling,
   checkpoints,
+  steps,
+  children,
   cancel: cancelling,
   'held attempts': holding,
   redrive: redriving,
@@ -29,6 +33,9 @@ const SUBJECTS: Readonly<Record<string, (facts: Facts) => void>> = {
   'watchers and events': watching,
   'retention and retire': keeping,
 };
+
+const RESTART = [restarting, childrenAfterRestart, stepsAfterRestart];
+const LOST_LEASES = [losing, stepsAfterLoss];
 
 /** Parts of the suite that not every backend has to pass. */
 export interface ContractParts {
@@ -71,10 +78,16 @@ export function backendContract(
   const subjects = {
     ...SUBJECTS,
     ...(dueOrder && { 'deliver in due order': deliveringInDueOrder }),
-    ...(restart && { restart: restarting }),
-    ...(lostLeases && { 'lost leases': losing }),
+    ...(restart && { restart: allOf(RESTART) }),
+    ...(lostLeases && { 'lost leases': allOf(LOST_LEASES) }),
   };
   for (const [subject, register] of Object.entries(subjects)) runner.describe(subject, () => register(facts));
+}
+
+function allOf(subjects: readonly ((facts: Facts) => void)[]): (facts: Facts) => void {
+  return (facts) => {
+    for (const register of subjects) register(facts);
+  };
 }
 
 function globalRunner(): ContractRunner {

@@ -93,6 +93,10 @@ export class ForwardingBackend implements Backend {
     return this.real.runsOf(kind);
   }
 
+  childrenOf(parent: StoredRun, which: 'all' | 'unended'): MaybePromise<readonly StoredRun[]> {
+    return this.real.childrenOf(parent, which);
+  }
+
   cancel(id: string, request: CancelledRequest, ordinal?: number): MaybePromise<StoredRun | undefined> {
     return this.real.cancel(id, request, ordinal);
   }
@@ -123,6 +127,22 @@ export class ForwardingBackend implements Backend {
 
   checkpoint(lease: Lease, checkpoint: Checkpoint): MaybePromise<boolean> {
     return this.real.checkpoint(lease, checkpoint);
+  }
+
+  stepsOf(lease: Lease): MaybePromise<ReadonlyMap<string, string>> {
+    return this.real.stepsOf(lease);
+  }
+
+  keepStep(lease: Lease, key: string, text: string): MaybePromise<string | undefined> {
+    return this.real.keepStep(lease, key, text);
+  }
+
+  lend(lease: Lease): MaybePromise<void> {
+    return this.real.lend?.(lease);
+  }
+
+  takeBack(lease: Lease, signal: AbortSignal): MaybePromise<void> {
+    return this.real.takeBack?.(lease, signal);
   }
 
   progress(lease: Lease, progress: Progress): void {

@@ -32,4 +32,4 @@ export { LeakError, UnsettledError } from './leaks.js';
 export { ManualClock, settle } from './manual-clock.js';
 export { createTestManager } from './test-manager.js';
 export type { TestManager } from './test-manager.js';
-export type { SettleLimits, TestManagerOptions, TestMode } from './test-manager-options.js';
+export type { SettleLimits, TestManagerOptions, TestMode, TestResources } from './test-manager-options.js';

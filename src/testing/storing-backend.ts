@@ -57,6 +57,22 @@ export class StoringBackend extends ForwardingBackend {
     return super.checkpoint(realOf(lease), decodeValue(checkpointText(checkpoint)) as Checkpoint);
   }
 
+  override stepsOf(lease: Lease): MaybePromise<ReadonlyMap<string, string>> {
+    return super.stepsOf(realOf(lease));
+  }
+
+  override keepStep(lease: Lease, key: string, text: string): MaybePromise<string | undefined> {
+    return super.keepStep(realOf(lease), key, text);
+  }
+
+  override lend(lease: Lease): MaybePromise<void> {
+    return super.lend(realOf(lease));
+  }
+
+  override takeBack(lease: Lease, signal: AbortSignal): MaybePromise<void> {
+    return super.takeBack(realOf(lease), signal);
+  }
+
   override progress(lease: Lease, progress: Progress): void {
     super.progress(realOf(lease), progress);
   }

@@ -1,11 +1,18 @@
-import type { ManagerOptions } from 'errand';
+import type { ManagerOptions, ResourceDefinitions, Resources } from 'errand';
 import { show } from '../task/checks.js';
 
 /** When runs begin: by themselves, as in production, or one by one, as the test says. */
 export type TestMode = 'auto' | 'step';
 
+/** Some members of `Resources`; any names where that was not filled in. */
+// Empty only until an application has filled it in.
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type
+export type TestResources = [keyof Resources] extends [never] ? Readonly<Record<string, unknown>> : Partial<Resources>;
+
 /** What `createTestManager` takes: all that `TaskManager` does, but the clock, which is the test's own. */
-export interface TestManagerOptions extends Omit<ManagerOptions, 'clock'> {
+export interface TestManagerOptions extends Omit<ManagerOptions, 'clock' | 'resources'> {
+  /** What handlers find in `ctx.resources`: the values themselves, as many as the test needs. Nothing opens or closes them. */
+  readonly resources?: TestResources;
   /**
    * `'auto'` (default): a run begins by itself when it is due and a slot is free. `'step'`: every run is held until
    * `runNext()`, `runAll()` or `settleAll()` lets it begin.
@@ -26,7 +33,7 @@ export interface SettleLimits {
 const MODES: readonly unknown[] = ['auto', 'step'] satisfies readonly TestMode[];
 
 /** The part of the options that is the manager's, and the test's own with defaults filled in. */
-export function splitOptions({ mode = 'auto', now, ...manager }: TestManagerOptions): {
+export function splitOptions({ mode = 'auto', now, resources = {}, ...manager }: TestManagerOptions): {
   readonly mode: TestMode;
   readonly now: number | undefined;
   readonly manager: Omit<ManagerOptions, 'clock'>;
@@ -35,5 +42,14 @@ export function splitOptions({ mode = 'auto', now, ...manager }: TestManagerOpti
   if (now !== undefined && !Number.isFinite(now))
     throw new RangeError(`now must be a time in epoch milliseconds; got ${show(now)}`);
   if ('clock' in manager) throw new TypeError('a test manager has a clock of its own: move it with advance()');
-  return { mode, now, manager };
+  return { mode, now, manager: { ...manager, resources: alreadyOpen(resources) } };
+}
+
+/** Definitions of what is there already. */
+function alreadyOpen(resources: TestResources): ResourceDefinitions {
+  const definitions = Object.entries(resources).map(([name, value]: [string, unknown]) => [
+    name,
+    { open: () => value },
+  ]);
+  return Object.fromEntries(definitions) as ResourceDefinitions;
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { backendContract, ManualClock, memoryBackend } from '../../src/testing/index.js';
-import { BROKEN, broken, losingSubject, withFault } from './broken-backends.js';
+import { BROKEN, broken } from './broken-backends.js';
+import { losingSubject, withFault } from './faults.js';
 
 /** What each broken backend fails. Many facts wait for what never comes: all of them wait together. */
 const failures = new Map<string, readonly string[]>();

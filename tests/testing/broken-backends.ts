@@ -1,17 +1,25 @@
 import assert from 'node:assert/strict';
 import {
-  type Backend,
   backendContract,
   type ContractParts,
   type ContractRunner,
-  type Holder,
   type Lease,
   type MakeBackend,
-  memoryBackend,
-  type NewRun,
 } from '../../src/testing/index.js';
 import { newRun } from '../../src/testing/contract/samples.js';
-import { sqliteSubject } from '../backends/sqlite/contract-subject.js';
+import { KIN_FAULTS, KIN_LOSSES, KIN_RESTARTS } from './broken-children-and-steps.js';
+import {
+  accepting,
+  type Fault,
+  type FaultRow,
+  holding,
+  losingSubject,
+  type MakeRow,
+  onceOpen,
+  openedWith,
+  reopenedWith,
+  withFault,
+} from './faults.js';
 
 /** Runs the suite, or one fact of it, against a backend, and gives the names of the facts that do not hold. */
 export async function broken(make: MakeBackend, only?: string, parts?: ContractParts): Promise<string[]> {
@@ -32,45 +40,6 @@ export async function broken(make: MakeBackend, only?: string, parts?: ContractP
   return failed;
 }
 
-type Fault = (real: Backend) => Partial<Backend>;
-
-/** A backend with some of its methods replaced. */
-export function withFault(fault: Fault, real = memoryBackend()): Backend {
-  const faults = fault(real);
-  return new Proxy(real, {
-    get: (target, member) => {
-      const replaced: unknown = Reflect.get(faults, member);
-      if (replaced !== undefined) return replaced;
-      const value: unknown = Reflect.get(target, member);
-      return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
-    },
-  });
-}
-
-/** A backend that takes runs in, but not as they were asked for. */
-function accepting(otherwise: (run: NewRun) => Partial<NewRun>): Fault {
-  return (real) => ({ accept: (run, ifActive) => real.accept({ ...run, ...otherwise(run) }, ifActive) });
-}
-
-/** A backend that passes holders on with some of their methods replaced. */
-function holding(otherwise: Partial<Holder>): Fault {
-  return (real) => ({
-    work: ({ freeSlots, take }) =>
-      real.work({
-        freeSlots,
-        take: (run, lease) => {
-          const holder = take(run, lease);
-          return {
-            begin: () => holder.begin(),
-            cancel: (request) => holder.cancel(request),
-            lost: () => holder.lost(),
-            ...otherwise,
-          };
-        },
-      }),
-  });
-}
-
 /** A backend that takes a stale result for one of the attempt that is at work now. */
 const recordsStaleResults: Fault = (real) => {
   const latest = new Map<string, Lease>();
@@ -82,61 +51,6 @@ const recordsStaleResults: Fault = (real) => {
   };
 };
 
-/** SQLite with a fault. */
-function openedWith(fault: Fault): MakeBackend {
-  return async () => {
-    const subject = await sqliteSubject();
-    return { ...subject, backend: withFault(fault, subject.backend) };
-  };
-}
-
-/** SQLite with a fault after it was opened again. */
-function reopenedWith(fault: Fault): MakeBackend {
-  return async () => {
-    const subject = await sqliteSubject();
-    return { ...subject, reopen: async () => withFault(fault, await subject.reopen()) };
-  };
-}
-
-/** A backend that does something of its own as soon as it is open. */
-function onceOpen(act: (real: Backend) => unknown): Fault {
-  return (real) => ({
-    open: async (environment) => {
-      await real.open(environment);
-      await act(real);
-    },
-  });
-}
-
-/** SQLite, as if several processes shared it: a lease that is lost goes back to the queue. */
-export async function losingSubject({ tells = true, fault = () => ({}) }: { tells?: boolean; fault?: Fault } = {}) {
-  const subject = await sqliteSubject();
-  const holders = new Map<Lease, Holder>();
-  const real = withFault(
-    (backend) => ({
-      work: ({ freeSlots, take }) =>
-        backend.work({
-          freeSlots,
-          take: (run, lease) => {
-            const holder = take(run, lease);
-            holders.set(lease, holder);
-            return holder;
-          },
-        }),
-    }),
-    subject.backend,
-  );
-  const error = { code: 'LEASE_LOST', name: 'TaskError', message: '', attempt: 1, exposed: true } as const;
-  return {
-    ...subject,
-    backend: withFault(fault, real),
-    lose: async (lease: Lease) => {
-      await real.settle(lease, { type: 'interrupted', error }, false);
-      if (tells) holders.get(lease)?.lost();
-    },
-  };
-}
-
 /** A backend that breaks a promise, and the fact of the suite that says so. */
 export interface BrokenBackend {
   readonly what: string;
@@ -145,7 +59,8 @@ export interface BrokenBackend {
   readonly parts?: ContractParts;
 }
 
-const FAULTS: readonly (readonly [what: string, fact: string, fault: Fault])[] = [
+const FAULTS: readonly FaultRow[] = [
+  ...KIN_FAULTS,
   [
     'gives an active id away',
     'accept › an active id is refused: the first run stays what it was',
@@ -270,6 +185,14 @@ const FAULTS: readonly (readonly [what: string, fact: string, fault: Fault])[] =
     (real) => ({ redrive: (_failed, run) => real.accept(run, 'error') }),
   ],
   [
+    'runs a due time again whose run has ended',
+    'schedules › a due run whose id has ended as completed is not run again, and its schedule has moved on',
+    (real) => ({
+      acceptDue: async (run, schedule, expectedVersion) =>
+        (await real.saveSchedule(schedule, expectedVersion)) ? real.accept(run, 'return') : undefined,
+    }),
+  ],
+  [
     'begins each page anew',
     'lists and counts › pages follow one another without gaps or repeats, also when runs come and go meanwhile',
     (real) => ({ list: (filter) => real.list({ ...filter, cursor: undefined }) }),
@@ -299,7 +222,8 @@ const FAULTS: readonly (readonly [what: string, fact: string, fault: Fault])[] =
   ],
 ];
 
-const RESTARTS: readonly (readonly [what: string, fact: string, make: MakeBackend])[] = [
+const RESTARTS: readonly MakeRow[] = [
+  ...KIN_RESTARTS,
   [
     'loses what waits when it is opened again',
     'what was queued is delivered in the same order, as it was asked for',
@@ -357,7 +281,8 @@ const RESTARTS: readonly (readonly [what: string, fact: string, make: MakeBacken
   ],
 ];
 
-const LOSSES: readonly (readonly [what: string, fact: string, make: MakeBackend])[] = [
+const LOSSES: readonly MakeRow[] = [
+  ...KIN_LOSSES,
   [
     'does not tell the holder',
     'the holder is told once, and the run is delivered again with the same attempt',

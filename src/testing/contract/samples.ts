@@ -1,5 +1,5 @@
-import type { RunFilter } from '../../ports/backend.js';
-import type { NewRun } from '../../ports/new-run.js';
+import type { RunFilter, StoredRun } from '../../ports/backend.js';
+import type { NewRun, RunParent } from '../../ports/new-run.js';
 import type { StoredSchedule } from '../../ports/schedules.js';
 import type { CancelledRequest, RunError } from '../../task/run.js';
 
@@ -36,8 +36,15 @@ export function newRun(id: string): NewRun {
     owner: null,
     idempotency: null,
     redriveOf: null,
+    parent: null,
+    hardLimitMs: null,
     checkpoint: null,
   };
+}
+
+/** What a child of this run, which nobody is the parent of, says of it. */
+export function childOf({ id, ordinal }: StoredRun): RunParent {
+  return { id, ordinal, depth: 1, key: null };
 }
 
 /** A schedule of the task `task` that is due at every full minute, as it is when it is new. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Accepted } from '../../ports/backend.js';
 import type { NewRun } from '../../ports/new-run.js';
 import type { StoredSchedule } from '../../ports/schedules.js';
+import type { FinalStatus } from '../../task/status.js';
 import { refuses } from './assertions.js';
 import { newRun, newSchedule } from './samples.js';
 import type { Stage } from './stage.js';
@@ -79,6 +80,35 @@ export function scheduling({ fact }: Facts): void {
     assert.deepEqual(await kept(stage), [moved(2)]);
   });
 
+  for (const [how, end] of Object.entries(ENDS)) {
+    fact(`a due run whose id has ended as ${how} is not run again, and its schedule has moved on`, async (stage) => {
+      stage.work();
+      await save(stage, newSchedule('s'));
+      await acceptDue(stage, newRun('s@1'), moved(2));
+      await end(stage);
+      const ended = await stage.run('s@1');
+      const again = await acceptDue(stage, newRun('s@1'), moved(3));
+      assert.deepEqual([again?.replayed, again?.run.status], [true, how]);
+      assert.deepEqual(await kept(stage), [moved(3)]);
+      await stage.deliver('next');
+      assert.deepEqual([await stage.run('s@1'), stage.order], [ended, ['s@1', 'next']]);
+    });
+  }
+
+  fact(
+    'a due run whose id has ended takes no room: its schedule moves on where none is left',
+    async (stage) => {
+      stage.work();
+      await save(stage, newSchedule('s'));
+      await acceptDue(stage, newRun('s@1'), moved(2));
+      await ENDS.completed(stage);
+      await stage.accept('waits', { delayMs: 60_000 });
+      assert.equal((await acceptDue(stage, newRun('s@1'), moved(3)))?.replayed, true);
+      assert.deepEqual(await kept(stage), [moved(3)]);
+    },
+    { queueLimit: 1 },
+  );
+
   fact(
     'a due run that is refused leaves its schedule as it was, to be tried again',
     async (stage) => {
@@ -100,6 +130,17 @@ export function scheduling({ fact }: Facts): void {
     assert.equal((await stage.run('s@1')).status, 'scheduled');
   });
 }
+
+/** Ends the run `s@1`. */
+const ENDS: Readonly<Record<FinalStatus, (stage: Stage) => Promise<unknown>>> = {
+  completed: async (stage) => (await stage.delivery('s@1')).complete(),
+  failed: async (stage) => (await stage.delivery('s@1')).fail(),
+  cancelled: async (stage) => {
+    const delivery = await stage.delivery('s@1');
+    await stage.cancel('s@1');
+    await delivery.settle({ type: 'cancelled' });
+  },
+};
 
 function moved(version: number): StoredSchedule {
   const lastRun = { id: 's@1', at: 60_000, dueAt: 60_000 };
