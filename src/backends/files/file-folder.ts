@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import type {
@@ -8,13 +7,14 @@ import type {
   FileOwner,
   FileRange,
   FileStore,
+  LabelledFile,
   PutOptions,
   StoredFile,
 } from '../../ports/files.js';
 import { checkInteger, checkLimit, checkOptions, show } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import { filing } from './file-errors.js';
-import { FILE_NAME } from './file-name.js';
+import { FILE_NAME, newFileName } from './file-name.js';
 import { copy, HandleWriter } from './handle-writer.js';
 import { OwnFolder } from './own-folder.js';
 
@@ -66,6 +66,14 @@ class FileFolder implements FileStore {
     return this.#own.belongTo(owner, inUse);
   }
 
+  removeUnused(inUse: ReadonlySet<string>): Promise<void> {
+    return this.#own.removeUnused(inUse);
+  }
+
+  labelled(unchangedForMs = 0): Promise<readonly LabelledFile[]> {
+    return this.#own.labelled(unchangedForMs);
+  }
+
   async put(source: ByteStream, options: PutOptions): Promise<StoredFile> {
     const { limitBytes, signal } = options;
     checkLimit('limitBytes', limitBytes, 0);
@@ -87,7 +95,7 @@ class FileFolder implements FileStore {
   }
 
   async append(name?: string, { keepBytes }: AppendOptions = {}): Promise<AppendableFile> {
-    if (name === undefined) return this.#create('The file could not be made');
+    if (name === undefined) return this.#create('The file could not be made', undefined);
     const path = this.#path(name);
     if (keepBytes !== undefined) checkInteger('keepBytes', keepBytes, { min: 0 });
     const handle = await this.#handle('The file could not be opened', () => openToAppend(path, keepBytes));
@@ -130,12 +138,14 @@ class FileFolder implements FileStore {
 
   #path(name: string): string {
     if (!FILE_NAME.test(name))
-      throw new RangeError(`a file's name is 32 hexadecimal digits, made by the store; got ${show(name)}`);
+      throw new RangeError(
+        `a file's name is made by the store, and begins with 32 hexadecimal digits; got ${show(name)}`,
+      );
     return this.#own.pathOf(name);
   }
 
-  async #create(what: string): Promise<HandleWriter> {
-    const name = randomBytes(16).toString('hex');
+  async #create(what: string, label: string | undefined): Promise<HandleWriter> {
+    const name = newFileName(label);
     const path = this.#path(name);
     const handle = await this.#handle(what, async () => {
       await this.#own.make();
@@ -179,7 +189,7 @@ class FileFolder implements FileStore {
   }
 
   async #store(source: ByteStream, options: PutOptions): Promise<StoredFile> {
-    const writer = await this.#create('The file could not be stored');
+    const writer = await this.#create('The file could not be stored', options.label);
     try {
       const bytes = await copy(source, writer, options);
       await writer.sync();

@@ -1,10 +1,12 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FileOwner } from '../../ports/files.js';
+import type { FileOwner, LabelledFile } from '../../ports/files.js';
 import { show } from '../../task/checks.js';
+import { systemClock } from '../../timing/system-clock.js';
 import { filing, systemCode } from './file-errors.js';
+import { labelOf, PLAIN_NAME } from './file-name.js';
 import { processFolderName, removeDeadFolders } from './process-folder.js';
-import { joinSharedFolder, removeOldFiles, unchosenFolder } from './shared-folder.js';
+import { joinSharedFolder, LEFT_ALONE_MS, unchosenFolder } from './shared-folder.js';
 
 const STORE_ID = /^[0-9a-z][0-9a-z-]{0,63}$/;
 
@@ -14,6 +16,7 @@ export class OwnFolder {
   readonly #mayBeShared: boolean;
   #path: string;
   #lasts = false;
+  #shared = false;
   /** Whether it, or whose it is, is settled. */
   #made = false;
   #swept: Promise<void> | undefined;
@@ -44,15 +47,29 @@ export class OwnFolder {
     if (shared) await joinSharedFolder(path, storeId, inUse);
     this.#path = path;
     this.#lasts = true;
+    this.#shared = shared;
     this.#made = true;
-    if (shared) await removeOldFiles(path, inUse);
-    else await this.#removeOthers(inUse);
   }
 
-  async #removeOthers(inUse: ReadonlySet<string>): Promise<void> {
-    for (const name of await filing('The folder for files could not be read', this.#list())) {
-      if (!inUse.has(name)) await rm(this.pathOf(name), { force: true }).catch(() => undefined);
+  /** @throws as `FileStore.removeUnused`. */
+  async removeUnused(inUse: ReadonlySet<string>): Promise<void> {
+    const unchangedForMs = this.#shared ? LEFT_ALONE_MS : 0;
+    for (const name of await this.#list()) {
+      // What others put there is theirs, as is the mark of a folder that is shared; nobody shares one of this process's.
+      if (inUse.has(name) || !(this.#shared ? PLAIN_NAME.test(name) : labelOf(name) === undefined)) continue;
+      if (await this.#isUnchanged(name, unchangedForMs))
+        await rm(this.pathOf(name), { force: true }).catch(() => undefined);
     }
+  }
+
+  /** @throws as `FileStore.labelled`. */
+  async labelled(unchangedForMs: number): Promise<readonly LabelledFile[]> {
+    const found: LabelledFile[] = [];
+    for (const name of await this.#list()) {
+      const label = labelOf(name);
+      if (label !== undefined && (await this.#isUnchanged(name, unchangedForMs))) found.push({ name, label });
+    }
+    return found;
   }
 
   /** Makes it: at each new file, because something that tidies temporary folders may have taken an empty one away. */
@@ -81,12 +98,26 @@ export class OwnFolder {
     await filing('The folder for files could not be removed', rm(this.#path, { recursive: true, force: true }));
   }
 
-  async #list(): Promise<string[]> {
-    try {
-      return await readdir(this.#path);
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return [];
-      throw error;
-    }
+  /** Of one that is gone meanwhile it is none's business when it was written to. */
+  async #isUnchanged(name: string, forMs: number): Promise<boolean> {
+    if (forMs === 0) return true;
+    const changedAt = await stat(this.pathOf(name)).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Infinity,
+    );
+    return changedAt < systemClock.now() - forMs;
+  }
+
+  /** @throws {TaskError} BACKEND when the folder could not be read; one that is not there is empty. */
+  #list(): Promise<string[]> {
+    const list = async (): Promise<string[]> => {
+      try {
+        return await readdir(this.#path);
+      } catch (error) {
+        if (systemCode(error) === 'ENOENT') return [];
+        throw error;
+      }
+    };
+    return filing('The folder for files could not be read', list());
   }
 }

@@ -1,16 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TaskError } from '../../task/errors.js';
-import { systemClock } from '../../timing/system-clock.js';
 import { filing, systemCode } from './file-errors.js';
-import { FILE_NAME } from './file-name.js';
 
 /** The file that says whose files are beside it: the first process of a store makes it, all others find it. */
 const MARK = 'store';
 
 /** What no run names is left alone for so long, in milliseconds: another process may be about to start its run. */
-const LEFT_ALONE_MS = 24 * 3_600_000;
+export const LEFT_ALONE_MS = 24 * 3_600_000;
 
 /**
  * Makes sure of a folder that the processes of a fleet share, as far as one of them can: it has their store's mark, or no
@@ -26,24 +24,11 @@ export async function joinSharedFolder(path: string, storeId: string, inUse: Rea
   await filing('The folder for files could not be marked', writeMark(path, storeId));
 }
 
-/** Removes what was stored a day ago or longer, and is named by no run. What cannot be removed stays. */
-export async function removeOldFiles(path: string, inUse: ReadonlySet<string>): Promise<void> {
-  const before = systemClock.now() - LEFT_ALONE_MS;
-  for (const name of await filing('The folder for files could not be read', readdir(path))) {
-    if (!FILE_NAME.test(name) || inUse.has(name)) continue;
-    const changedAt = await stat(join(path, name)).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => Infinity,
-    );
-    if (changedAt < before) await rm(join(path, name), { force: true }).catch(() => undefined);
-  }
-}
-
 /** Nobody has named the folder. */
 export function unchosenFolder(): TaskError {
   return new TaskError(
     'BACKEND',
-    'Imports of a fleet need a folder that all of its processes see, and none was named: set ERRAND_DATA to one, the same in each process, or give importRuns() files that are there',
+    'Imports and file results of a fleet need a folder that all of its processes see, and none was named: set ERRAND_DATA to one, the same in each process, or give the manager files that are there',
     { details: { reason: 'NOT_SHARED' } },
   );
 }
@@ -51,7 +36,7 @@ export function unchosenFolder(): TaskError {
 function otherFolder(storeId: string): TaskError {
   return new TaskError(
     'BACKEND',
-    'The folder for files is not the one that the other processes of this fleet use, for the files of their imports are not in it: set ERRAND_DATA to the same folder in each process, on a network file system where they are on several machines',
+    'The folder for files is not the one that the other processes of this fleet use, for the files of their runs are not in it: set ERRAND_DATA to the same folder in each process, on a network file system where they are on several machines',
     { details: { reason: 'NOT_SHARED', storeId } },
   );
 }

@@ -22,8 +22,8 @@ export interface CourseParts {
   readonly journal: Journal;
   /** Whether what the manager interrupts goes back to `queued`, for a later process. */
   readonly durable: boolean;
-  /** The input of a run that has ended is kept no longer; its result is. */
-  readonly onInputGone: (record: RunRecord) => void;
+  /** Of a run that has ended nothing is kept any more but its result, or its input where it has failed. */
+  readonly onLighter: (record: RunRecord) => void;
   /** Puts an ended run away whose handlers have settled. */
   readonly shelve: (record: RunRecord) => void;
 }
@@ -43,18 +43,18 @@ export class RunCourse {
   readonly #dispatcher: Dispatcher;
   readonly #journal: Journal;
   readonly #durable: boolean;
-  readonly #onInputGone: (record: RunRecord) => void;
+  readonly #onLighter: (record: RunRecord) => void;
   readonly #shelve: (record: RunRecord) => void;
   readonly #waits: RunWaits;
   readonly #keepAlive = new KeepAlive();
 
-  constructor({ environment, life, dispatcher, journal, durable, onInputGone, shelve }: CourseParts) {
+  constructor({ environment, life, dispatcher, journal, durable, onLighter, shelve }: CourseParts) {
     this.#environment = environment;
     this.#life = life;
     this.#dispatcher = dispatcher;
     this.#journal = journal;
     this.#durable = durable;
-    this.#onInputGone = onInputGone;
+    this.#onLighter = onLighter;
     this.#shelve = shelve;
     this.#waits = new RunWaits(environment.clock, {
       onDue: (record) => this.#due(record),
@@ -228,11 +228,7 @@ export class RunCourse {
     if (record.rare !== null && record.lease !== null) record.rare.abandoned = true;
     if (status === 'cancelled') record.takeSoFar();
     this.#life.move(record, status, lastChange);
-    // A failed run can be redriven and needs its input for that; no other run does.
-    if (status !== 'failed') {
-      record.input = undefined;
-      this.#onInputGone(record);
-    }
+    if (record.lighten()) this.#onLighter(record);
     if (this.#life.live === 0) this.#keepAlive.letGo();
     this.#journal.after(record, this.#tellEnd, record);
     if (record.lease === null) this.#journal.after(record, this.#free, record);

@@ -1,6 +1,6 @@
 import type { Holder, Lease, StoredRun, Watcher } from '../../ports/backend.js';
 import type { Checkpoint } from '../../ports/checkpoint.js';
-import type { NewRun } from '../../ports/new-run.js';
+import type { NewRun, RunParent } from '../../ports/new-run.js';
 import type { QueuedTimer } from '../../timing/timer-queue.js';
 import type { CancelledRequest, Progress, Run, RunError, RunFailure, RunKind } from '../../task/run.js';
 import type { RunEvent } from '../../task/run-event.js';
@@ -32,6 +32,10 @@ export class RareState {
   idempotencyKey: string | null = null;
   redriveOf: string | null = null;
   redrivenBy: string | null = null;
+  parent: RunParent | null = null;
+  hardLimitMs: number | null = null;
+  /** What its steps have come to, as text, until it has ended; those that no file has yet where there is one. */
+  steps: Map<string, string> | undefined;
   checkpoint: Checkpoint | null = null;
   dueAt: number | null = null;
   /** When the time it may wait for its first attempt is over. */
@@ -116,6 +120,8 @@ export class RunRecord extends ListNode implements StoredRun {
     if (run.idempotency !== null) this.seldom.idempotencyKey = run.idempotency.key;
     if (run.redriveOf !== null) this.seldom.redriveOf = run.redriveOf;
     if (run.checkpoint !== null) this.seldom.checkpoint = run.checkpoint;
+    if (run.parent !== null) this.seldom.parent = run.parent;
+    if (run.hardLimitMs !== null) this.seldom.hardLimitMs = run.hardLimitMs;
   }
 
   get seldom(): RareState {
@@ -174,6 +180,14 @@ export class RunRecord extends ListNode implements StoredRun {
     return this.rare?.redrivenBy ?? null;
   }
 
+  get parent(): RunParent | null {
+    return this.rare?.parent ?? null;
+  }
+
+  get hardLimitMs(): number | null {
+    return this.rare?.hardLimitMs ?? null;
+  }
+
   get checkpoint(): Checkpoint | null {
     return this.rare?.checkpoint ?? null;
   }
@@ -192,6 +206,16 @@ export class RunRecord extends ListNode implements StoredRun {
     if (this.result === undefined) this.result = this.rare?.checkpoint?.soFar;
   }
 
+  /** It has ended: lets go of what no ended run needs. @returns whether that was anything. */
+  lighten(): boolean {
+    const hadSteps = this.rare?.steps !== undefined;
+    if (this.rare !== null) this.rare.steps = undefined;
+    // A failed run can be redriven and needs its input for that; no other run does.
+    if (this.status === 'failed') return hadSteps;
+    this.input = undefined;
+    return true;
+  }
+
   snapshot(): Run {
     const rare = this.rare;
     const { status, updatedAt } = this;
@@ -208,7 +232,7 @@ export class RunRecord extends ListNode implements StoredRun {
       priority: this.priority,
       tags: rare === null ? NO_TAGS : rare.tags,
       owner: rare === null ? null : rare.owner,
-      parentId: null,
+      parentId: rare?.parent?.id ?? null,
       redriveOf: rare === null ? null : rare.redriveOf,
       redrivenBy: rare === null ? null : rare.redrivenBy,
       createdAt: this.createdAt,

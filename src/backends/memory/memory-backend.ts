@@ -19,7 +19,7 @@ import { checkOptions } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import type { CancelledRequest, Progress, RunKind } from '../../task/run.js';
 import type { LogLine, RunEvent } from '../../task/run-event.js';
-import { isWaiting } from '../../task/status.js';
+import { isFinal, isWaiting } from '../../task/status.js';
 import { weightOf } from '../../task/weight.js';
 import { BackendParts } from './backend-parts.js';
 import { MemoryBudget } from './memory-budget.js';
@@ -31,7 +31,7 @@ import { type MemoryLease, RunRecord } from '../live/run-record.js';
 /** What `memory` is made with. */
 export interface MemoryOptions {
   /**
-   * About how many bytes the inputs and results of all runs may take together: at least 1, or `Infinity`. They are
+   * About how many bytes the inputs, steps and results of all runs may take together: at least 1, or `Infinity`. They are
    * estimated when they come: strings, arrays and plain objects with all that is in them; anything else counts for
    * next to nothing. Beyond this, ended runs go before their time, those that ended first to begin with, failed ones
    * last; where that makes no room, a start is refused with `QUEUE_FULL`. Default a quarter of what the heap may take.
@@ -111,13 +111,15 @@ class MemoryBackend implements Backend {
 
   acceptDue(run: NewRun, schedule: StoredSchedule, expectedVersion: number): Accepted | undefined {
     if (!this.#schedules.isAt(schedule.id, expectedVersion)) return undefined;
-    const accepted = this.accept(run, 'return');
+    if (this.#retired) throw isClosed();
+    const earlier = this.#open.index.get(run.id);
+    const accepted = earlier === undefined ? this.accept(run, 'error') : { run: earlier, replayed: true };
     this.#schedules.put(schedule);
     return accepted;
   }
 
   #add(run: NewRun, namesake: RunRecord | undefined): RunRecord {
-    const { environment, index, ended, dispatcher, course } = this.#open;
+    const { environment, index, children, ended, dispatcher, course } = this.#open;
     const weight = this.#refuseIfFull(run);
     const record = new RunRecord(run, dispatcher.waiting.join(run), {
       ordinal: (this.#ordinal += 1),
@@ -131,6 +133,7 @@ class MemoryBackend implements Backend {
       record.version = namesake.version + 1;
     }
     index.add(record, run.idIsNew);
+    children.add(record);
     if (run.idempotency !== null) ended.claimKey(run.owner, run.idempotency, record);
     course.begin(record, run);
     return record;
@@ -160,6 +163,11 @@ class MemoryBackend implements Backend {
 
   runsOf(kind: RunKind): readonly RunRecord[] {
     return [...this.#open.index.all()].filter((record) => record.kind === kind);
+  }
+
+  childrenOf(parent: RunRecord, which: 'all' | 'unended'): readonly RunRecord[] {
+    const children = [...this.#open.children.of(parent)];
+    return which === 'all' ? children : children.filter(({ status }) => !isFinal(status));
   }
 
   cancel(id: string, request: CancelledRequest, ordinal?: number): RunRecord | undefined {
@@ -200,6 +208,14 @@ class MemoryBackend implements Backend {
 
   checkpoint(lease: MemoryLease, checkpoint: Checkpoint): boolean {
     return this.#open.course.checkpoint(lease, checkpoint);
+  }
+
+  stepsOf(lease: MemoryLease): ReadonlyMap<string, string> {
+    return this.#open.steps.of(lease);
+  }
+
+  keepStep(lease: MemoryLease, key: string, text: string): string | undefined {
+    return this.#open.steps.keep(lease, key, text);
   }
 
   log(lease: MemoryLease, line: LogLine): void {

@@ -2,7 +2,7 @@ import { checkLimit } from '../../task/checks.js';
 import { TaskError } from '../../task/errors.js';
 import type { RunRecord } from '../live/run-record.js';
 
-/** How many bytes the inputs and results of runs take, as far as `weightOf` can tell, and how many they may take. */
+/** How many bytes the inputs, steps and results of runs take, as far as `weightOf` can tell, and how many they may take. */
 export class MemoryBudget {
   readonly #max: number;
   #used = 0;
@@ -27,7 +27,7 @@ export class MemoryBudget {
     const what =
       weight > this.#max
         ? 'The input takes more memory than those of all runs together may'
-        : 'Inputs of runs that have not ended take as much memory as they may; try again later';
+        : 'Inputs and steps of runs that have not ended take as much memory as they may; try again later';
     throw new TaskError('QUEUE_FULL', `${what} (about ${weight} of ${this.#max} bytes, maxBytes)`, {
       details: { weight, maxBytes: this.#max },
     });

@@ -55,7 +55,9 @@ export class Acceptance {
     const { schedules } = this.#parts;
     return schedules.inTurn(schedule.id, async () => {
       if (!schedules.isAt(schedule.id, expectedVersion)) return undefined;
-      const accepted = this.#accept(run, 'return');
+      if (this.#closed) throw isClosed();
+      const earlier = this.#parts.find(run.id);
+      const accepted = earlier === undefined ? this.#accept(run, 'error') : { run: earlier, replayed: true };
       if (accepted.replayed) await schedules.keep(schedule);
       else schedules.moveWith(accepted.run, schedule);
       return this.#settled(accepted);
@@ -120,6 +122,7 @@ export class Acceptance {
       record.version = namesake.version + 1;
     }
     parts.live.set(run.id, record);
+    parts.children.add(record);
     if (run.idempotency !== null) parts.keys.claim(record, run.idempotency);
     parts.course.begin(record, run);
     return record;

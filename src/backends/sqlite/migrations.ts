@@ -63,4 +63,17 @@ export const MIGRATIONS: readonly string[] = [
     input TEXT
   ) STRICT;
   `,
+  `
+  -- Its parent's ordinal, to find children by: the rest of what is known about that is in rare.
+  ALTER TABLE runs ADD COLUMN parent INTEGER;
+  CREATE INDEX runs_children ON runs (parent) WHERE parent IS NOT NULL;
+
+  -- Only runs that have not ended have any.
+  CREATE TABLE steps (
+    run INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (run, key)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,6 +1,8 @@
+import type { RunParent } from '../../ports/new-run.js';
 import type { Checkpoint } from '../../ports/checkpoint.js';
 import type { CancelledRequest, RunError, RunFailure } from '../../task/run.js';
 import { CRASH_DEFAULTS, type CrashPolicy } from '../../task/crash-policy.js';
+import { isFinal } from '../../task/status.js';
 import { decodeValue } from '../../task/stored-value.js';
 import { causeText } from '../live/stored-values.js';
 import type { StoredRecord } from './stored-record.js';
@@ -12,7 +14,10 @@ export interface RareJson {
   readonly key?: string;
   readonly redriveOf?: string;
   readonly redrivenBy?: string;
+  readonly parent?: RunParent;
+  readonly hardLimitMs?: number;
   readonly checkpoint?: string;
+  readonly steps?: true;
   readonly dueAt?: number;
   readonly expiresAt?: number;
   readonly repeat?: true;
@@ -30,13 +35,14 @@ export interface RareJson {
 
 /** Writes what is rare about a run; null where nothing is. */
 export function writeRare(record: StoredRecord): string | null {
-  const { rare, crashes, policy, checkpointText } = record;
+  const { rare, status, crashes, policy, checkpointText, hasSteps } = record;
   const plain =
     crashes === 0 && policy.onCrash === CRASH_DEFAULTS.onCrash && policy.maxCrashes === CRASH_DEFAULTS.maxCrashes;
   if (rare === null && plain) return null;
   const json: RareJson = {
     ...(rare !== null && stateOf(record)),
     ...(checkpointText !== null && { checkpoint: checkpointText }),
+    ...(hasSteps && !isFinal(status) && { steps: true }),
     ...(crashes > 0 && { crashes }),
     ...(policy.onCrash === 'fail' && { onCrash: 'fail' }),
     ...(policy.maxCrashes !== CRASH_DEFAULTS.maxCrashes && { maxCrashes: policy.maxCrashes }),
@@ -52,6 +58,8 @@ function stateOf(record: StoredRecord): RareJson {
     ...(rare.idempotencyKey !== null && { key: rare.idempotencyKey }),
     ...(rare.redriveOf !== null && { redriveOf: rare.redriveOf }),
     ...(rare.redrivenBy !== null && { redrivenBy: rare.redrivenBy }),
+    ...(rare.parent !== null && { parent: rare.parent }),
+    ...(rare.hardLimitMs !== null && { hardLimitMs: rare.hardLimitMs }),
     ...(rare.dueAt !== null && { dueAt: rare.dueAt }),
     ...(rare.expiresAt !== null && { expiresAt: rare.expiresAt }),
     ...(rare.repeat && { repeat: true }),
@@ -83,6 +91,7 @@ export function restoreRare(record: StoredRecord, json: RareJson | null): void {
   rare.redrivenBy = json.redrivenBy ?? null;
   record.checkpointText = json.checkpoint ?? null;
   rare.checkpoint = json.checkpoint === undefined ? null : (decodeValue(json.checkpoint) as Checkpoint);
+  record.hasSteps = json.steps ?? false;
   rare.dueAt = json.dueAt ?? null;
   rare.expiresAt = json.expiresAt ?? null;
   rare.repeat = json.repeat ?? false;
@@ -101,13 +110,27 @@ export interface RareOrigin extends CrashPolicy {
   readonly owner: string | null;
   readonly key: string | null;
   readonly redriveOf: string | null;
+  readonly parent: RunParent | null;
+  readonly hardLimitMs: number | null;
 }
 
-const PLAIN: RareOrigin = { tags: [], owner: null, key: null, redriveOf: null, ...CRASH_DEFAULTS };
+const PLAIN: RareOrigin = {
+  tags: [],
+  owner: null,
+  key: null,
+  redriveOf: null,
+  parent: null,
+  hardLimitMs: null,
+  ...CRASH_DEFAULTS,
+};
 
 /** The part that a record is made with. */
 export function originOf(json: RareJson | null): RareOrigin {
   if (json === null) return PLAIN;
   const { tags = [], owner = null, key = null, redriveOf = null, onCrash = 'retry', maxCrashes } = json;
-  return { tags, owner, key, redriveOf, onCrash, maxCrashes: maxCrashes ?? CRASH_DEFAULTS.maxCrashes };
+  const { parent = null, hardLimitMs = null } = json;
+  return {
+    ...{ tags, owner, key, redriveOf, parent, hardLimitMs, onCrash },
+    maxCrashes: maxCrashes ?? CRASH_DEFAULTS.maxCrashes,
+  };
 }

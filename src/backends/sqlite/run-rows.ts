@@ -40,10 +40,14 @@ type RunRowAndMore = readonly [...RunRow, ...unknown[]];
 /** Writes records as rows. To be called within a transaction. */
 export class RunRows {
   readonly #insert: Statement;
+  readonly #insertChild: Statement;
   readonly #update: Statement;
 
   constructor(database: DatabaseFile) {
-    this.#insert = database.prepare(`INSERT INTO runs (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`);
+    const values = '?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?';
+    this.#insert = database.prepare(`INSERT INTO runs (${COLUMNS}) VALUES (${values})`);
+    // Most runs have no parent: one value more takes a twentieth of the time that an insert takes.
+    this.#insertChild = database.prepare(`INSERT INTO runs (parent, ${COLUMNS}) VALUES (?,${values})`);
     this.#update = database.prepare(
       `UPDATE runs SET status = ?, attempt = ?, version = ?, updated_at = ?, started_at = ?, finished_at = ?, result = ?,
         progress = ?, rare = ?, input = CASE WHEN ? THEN input END WHERE ordinal = ?`,
@@ -57,7 +61,9 @@ export class RunRows {
     if (record.stored) this.#update.run(...stateOf(record), keepsInput ? 1 : 0, ordinal);
     else {
       const input = keepsInput ? (record.inputText ?? null) : null;
-      this.#insert.run(ordinal, id, kind, task, queue, priority, maxAttempts, createdAt, input, ...stateOf(record));
+      const origin = [ordinal, id, kind, task, queue, priority, maxAttempts, createdAt, input] as const;
+      if (record.parent === null) this.#insert.run(...origin, ...stateOf(record));
+      else this.#insertChild.run(record.parent.ordinal, ...origin, ...stateOf(record));
     }
   }
 }
@@ -93,7 +99,7 @@ export function readRun(row: RunRowAndMore, join: (run: NewRun) => Lane<RunRecor
 
 /** Written out, for spreading took as long as the rest of reading a row, and retention reads each run once. */
 function newRunOf(row: RunRowAndMore, rare: RareJson | null): NewRun {
-  const { tags, owner, key, redriveOf, onCrash, maxCrashes } = originOf(rare);
+  const { tags, owner, key, redriveOf, parent, hardLimitMs, onCrash, maxCrashes } = originOf(rare);
   return {
     id: row[1],
     idIsNew: false,
@@ -111,6 +117,8 @@ function newRunOf(row: RunRowAndMore, rare: RareJson | null): NewRun {
     owner,
     idempotency: key === null ? null : { key, fingerprint: '' },
     redriveOf,
+    parent,
+    hardLimitMs,
     checkpoint: null,
   };
 }

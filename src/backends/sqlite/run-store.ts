@@ -29,6 +29,7 @@ export class RunStore {
   readonly #rows: RunRows;
   readonly #byId: Statement<RunRow>;
   readonly #byOrdinal: Statement<RunRow>;
+  readonly #shown: Statement<RunRow>;
   readonly #input: Statement<readonly [input: string | null]>;
   readonly #delete: Statement;
   readonly #keep: Statement;
@@ -37,6 +38,7 @@ export class RunStore {
   readonly #live: Statement<LiveRow>;
   readonly #forKeyAlone: Statement<RunRow>;
   readonly #older: Statement;
+  readonly #children: Statement<readonly [ordinal: number]>;
 
   constructor(database: DatabaseFile) {
     this.#database = database;
@@ -44,6 +46,7 @@ export class RunStore {
     this.#rows = new RunRows(database);
     this.#byId = database.prepare(`SELECT ${COLUMNS} FROM runs WHERE id = ? AND kept < 2`);
     this.#byOrdinal = database.prepare(`SELECT ${COLUMNS} FROM runs WHERE ordinal = ?`);
+    this.#shown = database.prepare(`SELECT ${COLUMNS} FROM runs WHERE ordinal = ? AND kept < 2`);
     this.#input = database.prepare('SELECT input FROM runs WHERE ordinal = ?');
     this.#delete = database.prepare('DELETE FROM runs WHERE ordinal = ?');
     this.#counted = database.prepare('SELECT 1 FROM runs WHERE ordinal = ? AND kept = 0');
@@ -56,6 +59,7 @@ export class RunStore {
         AND finished_at <= ? ORDER BY finished_at LIMIT ?`,
     );
     this.#forKeyAlone = database.prepare(`SELECT ${COLUMNS} FROM runs WHERE ordinal = ? AND kept > 0`);
+    this.#children = database.prepare('SELECT ordinal FROM runs WHERE parent = ? ORDER BY ordinal');
     this.#older = database.prepare('SELECT 1 FROM runs WHERE ordinal < ? LIMIT 1');
   }
 
@@ -90,6 +94,11 @@ export class RunStore {
     return read(this.#byOrdinal.first(ordinal));
   }
 
+  /** As {@link at}, but for a run whose id another one has taken. */
+  shown(ordinal: number): StoredRecord | undefined {
+    return read(this.#shown.first(ordinal));
+  }
+
   /** The next runs that have not ended, oldest first, after an ordinal; long inputs stay in the file. */
   live(join: (run: NewRun) => Lane<RunRecord>, after = 0): StoredRecord[] {
     return this.#live.all(after, LIVE_PIECE).map((row) => {
@@ -97,6 +106,11 @@ export class RunStore {
       if (row.at(-1) === 1) record.inputText = undefined;
       return record;
     });
+  }
+
+  /** The ordinals of the children of a run, in the order of acceptance; perhaps of some that are not {@link shown} any more. */
+  children(parent: number): number[] {
+    return this.#children.all(parent).map(([ordinal]) => ordinal);
   }
 
   /** The largest ordinal that was ever used. */

@@ -1,6 +1,7 @@
 import type {
   Accepted,
   BackendEnvironment,
+  MaybePromise,
   Moment,
   Outcome,
   RunFilter,
@@ -27,6 +28,7 @@ import { type Durability, openDatabase } from './open-database.js';
 import type { BackupOptions, BackupResult } from './live-backup.js';
 import { Acceptance, type IfActive } from './acceptance.js';
 import { keepCheckpoint, release, settle } from './attempt-reports.js';
+import { allChildrenOf, unendedChildrenOf } from './children-of.js';
 import { retire } from './retire.js';
 import { listRuns } from './run-pages.js';
 import type { SqliteBackend, SqliteOptions } from './sqlite-options.js';
@@ -149,6 +151,18 @@ class RunsInFile implements SqliteBackend {
     course.cancel(record, request);
     if (record.owed) await journal.committed();
     return record;
+  }
+
+  childrenOf(parent: StoredRun, which: 'all' | 'unended'): MaybePromise<readonly StoredRun[]> {
+    return which === 'all' ? allChildrenOf(this.#open, parent) : unendedChildrenOf(this.#open, parent);
+  }
+
+  stepsOf(lease: MemoryLease): ReadonlyMap<string, string> {
+    return this.#open.steps.of(lease);
+  }
+
+  keepStep(lease: MemoryLease, key: string, text: string): MaybePromise<string | undefined> {
+    return this.#open.steps.keep(lease, key, text);
   }
 
   pause(queue: string): Promise<void> {

@@ -100,6 +100,13 @@ export class SqliteJournal implements Journal {
     return this.#writers.add(record);
   }
 
+  /** As `written`, where only what is written with the row has changed: a row with a long input takes long to write. */
+  writtenBeside(record: StoredRecord): Promise<void> {
+    if (!this.#closed) this.#markBeside(record);
+    this.#plan();
+    return this.#writers.add(record);
+  }
+
   /** Does something else to the file within the next transaction; done again where that fails. */
   also(work: FileWork): void {
     this.#work.push(work);
@@ -145,6 +152,11 @@ export class SqliteJournal implements Journal {
   }
 
   #mark(record: StoredRecord): void {
+    record.rowIsBehind = true;
+    this.#markBeside(record);
+  }
+
+  #markBeside(record: StoredRecord): void {
     if (record.dirty) return;
     record.dirty = true;
     this.#dirty.push(record);

@@ -3,6 +3,7 @@ import type { NewRun } from '../../ports/new-run.js';
 import type { Run } from '../../task/run.js';
 import { isFinal, noCounts, type RunStatus } from '../../task/status.js';
 import { nextTurn } from '../../timing/next-turn.js';
+import { Children } from '../live/children.js';
 import { Dispatcher } from '../live/dispatcher.js';
 import type { Lane } from '../live/lane.js';
 import { RunCourse } from '../live/run-course.js';
@@ -17,6 +18,7 @@ import { StoredRecord } from './stored-record.js';
 import { StoredKeys } from './stored-keys.js';
 import { StoredRetention } from './stored-retention.js';
 import { StoredSchedules } from './stored-schedules.js';
+import { StoredSteps } from './stored-steps.js';
 
 /** The parts of an open backend, wired together. What has not ended is in memory, too; what has is in the file alone. */
 export class SqliteParts {
@@ -30,9 +32,12 @@ export class SqliteParts {
   readonly keys: StoredKeys;
   readonly retention: StoredRetention;
   readonly schedules: StoredSchedules;
+  readonly steps: StoredSteps;
   readonly backup: LiveBackup;
   /** Runs that have not ended, or whose handler has not settled, or whose end is not in the file yet. */
   readonly live = new Map<string, StoredRecord>();
+  /** Those of them that are children of others. */
+  readonly children = new Children();
   readonly #ended = new Map<string | null, Record<RunStatus, number>>();
   ordinal: number;
   /** What was left when this was closed, as it is in the file. */
@@ -56,7 +61,7 @@ export class SqliteParts {
     });
     this.course = new RunCourse({
       ...{ environment, life: this.life, dispatcher: this.dispatcher, journal: this.journal, durable: true },
-      onInputGone: () => undefined,
+      onLighter: () => undefined,
       shelve: (record) => this.#shelve(record),
     });
     this.store = new RunStore(database);
@@ -73,6 +78,7 @@ export class SqliteParts {
       onOld: (record, keptForKey) => this.#old(record, keptForKey),
     });
     this.schedules = new StoredSchedules(database, this.journal);
+    this.steps = new StoredSteps(database, this.journal);
     this.ordinal = this.store.lastOrdinal();
   }
 
@@ -119,6 +125,7 @@ export class SqliteParts {
     const fate = recover(record);
     const { dueAt, expiresAt } = record.seldom;
     this.live.set(record.id, record);
+    this.children.add(record);
     this.course.begin(record, {
       delayMs: Math.max(0, (dueAt ?? 0) - clock.now()),
       expiresInMs: expiresAt === null ? null : Math.max(0, expiresAt - clock.now()),
@@ -172,12 +179,14 @@ export class SqliteParts {
       if (keptForKey) this.store.keepForKey(old.ordinal, true);
       else this.store.remove(old.ordinal);
     }
-    this.store.write(record);
+    if (record.rowIsBehind) this.store.write(record);
+    this.steps.write(record);
     this.keys.write(record);
     this.schedules.write(record);
   }
 
   #written(record: StoredRecord): void {
+    this.steps.settle(record);
     if (record.stored) return;
     this.keys.settle(record);
     this.schedules.settle(record);
@@ -199,6 +208,7 @@ export class SqliteParts {
   /** A start that could not be stored. */
   #undo(record: StoredRecord): void {
     this.course.undo(record);
+    this.children.remove(record);
     this.dispatcher.waiting.leave(record.lane);
     this.keys.settle(record);
     this.schedules.settle(record);
@@ -213,6 +223,7 @@ export class SqliteParts {
     this.life.gone(record);
     this.dispatcher.waiting.leave(record.lane);
     if (this.live.get(record.id) === record) this.live.delete(record.id);
+    this.children.remove(record);
     record.kept = false;
     this.#count(record, 1);
     if (record instanceof StoredRecord) this.retention.put(record);

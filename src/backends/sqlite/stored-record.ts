@@ -17,13 +17,17 @@ export class StoredRecord extends RunRecord {
   resultText: string | null = null;
   /** Of its checkpoint; null where it has none. */
   checkpointText: string | null = null;
+  /** Whether it has steps, in the file or on their way there; false once it has ended and they have gone. */
+  hasSteps = false;
   /** How many processes died at it since it last got somewhere. */
   crashes = 0;
   readonly policy: CrashPolicy;
   /** Whether there is a row of it. */
   stored = false;
-  /** Whether the row is behind. */
+  /** Whether the row is behind, or what is written with it. */
   dirty = false;
+  /** Whether the row itself is. */
+  rowIsBehind = false;
   /** The commit that has to be safe before anybody is told how the record is; 0 where that is so. */
   owedTo = 0;
   /** It could not be stored, so it was never accepted. */
@@ -62,6 +66,7 @@ export class StoredRecord extends RunRecord {
   written(commit: number): void {
     this.stored = true;
     this.dirty = false;
+    this.rowIsBehind = false;
     if (this.owed) this.owedTo = commit;
     this.withNext = false;
     if (typeof this.inputText === 'string' && this.inputText.length > SHORT_INPUT) this.inputText = undefined;

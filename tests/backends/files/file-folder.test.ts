@@ -322,6 +322,7 @@ describe('files that belong to a store of runs', () => {
     await files.close();
     files = fileFolder({ folder });
     await files.belongTo(OWNER, new Set(inUse));
+    await files.removeUnused(new Set(inUse));
     return files;
   }
 
@@ -337,6 +338,25 @@ describe('files that belong to a store of runs', () => {
     expect((await stored()).sort()).toEqual([kept.name, grown.name].sort());
     expect(await text(await after.open(kept.name))).toBe('kept');
     expect(await text(await after.open(grown.name))).toBe('grown');
+  });
+
+  test('say what they are for, where they were given a label, and are then left to whoever knows it', async () => {
+    const label = `1z:${'ü/..:'.repeat(26)}`;
+    const { name } = await files.put(Readable.from(['x']), { ...NO_LIMIT, label });
+    await files.put(Readable.from(['y']), NO_LIMIT);
+    expect(name).toMatch(/^[0-9a-f]{32}\.[0-9A-Za-z_-]+$/);
+    const after = await next();
+    expect(await after.labelled()).toEqual([{ name, label }]);
+    expect(await after.labelled(60_000)).toEqual([]);
+    expect(await text(await after.open(name))).toBe('x');
+    await after.remove(name);
+    expect(await after.labelled()).toEqual([]);
+  });
+
+  test('have no label that is empty or too long', async () => {
+    for (const label of ['', 'ü'.repeat(81)])
+      expect((await failureOf(files.put(Readable.from(['x']), { ...NO_LIMIT, label }))).name).toBe('RangeError');
+    await expect(readdir(folder)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   test('are in a folder of its name, which no other process takes for a dead one of its own', async () => {

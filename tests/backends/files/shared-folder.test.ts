@@ -59,7 +59,9 @@ describe('a folder that several processes share', () => {
     await age(old, DAY_S + 60);
     await age(oldButNamed, 2 * DAY_S);
     await age('store', 2 * DAY_S);
-    await process().belongTo(OWNER, new Set([oldButNamed]));
+    const third = process();
+    await third.belongTo(OWNER, new Set([oldButNamed]));
+    await third.removeUnused(new Set([oldButNamed]));
     expect(await stored()).toEqual([young, oldButNamed, 'store'].sort());
   });
 
