@@ -26,12 +26,12 @@ interface Started {
   readonly process: ChildServer;
 }
 
-/** To be called at the top of a test file. */
-export function ownRedis(): OwnServer {
+/** To be called at the top of a test file. @param settings as those of `startRedis`. */
+export function ownRedis(settings: readonly string[] = []): OwnServer {
   return ownServer({
     name: 'Redis',
     missing: redisMissing(),
-    start: (dir) => startRedis({ dir }),
+    start: (dir) => startRedis({ dir, settings }),
     clear: async (url) => {
       const client = new Redis(url);
       await client.flushall();

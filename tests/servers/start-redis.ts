@@ -9,13 +9,18 @@ export interface OwnRedis {
   readonly process: ChildServer;
 }
 
+/** What Redis has confirmed is on its disk. Else a kill may lose what waited while the disk was busy. */
+export const SAFE = ['--appendfsync', 'always'];
+/** Redis keeps nothing beyond its end. */
+export const FORGETFUL = ['--appendonly', 'no'];
+
 /** What {@link startRedis} takes. */
 export interface OwnRedisOptions {
-  /** Where it keeps its data: it writes what it was told before it answers, so that a kill loses nothing. */
+  /** Where it keeps its data: with {@link SAFE}, a kill loses nothing; without, nothing unless the disk is busy. */
   readonly dir: string;
   /** A free one where it is left out. */
   readonly port?: number;
-  /** More of its settings, such as `['--maxmemory-policy', 'allkeys-lru']`. */
+  /** More of its settings, such as {@link SAFE} or `['--maxmemory-policy', 'allkeys-lru']`. */
   readonly settings?: readonly string[];
 }
 

@@ -21,6 +21,7 @@ import type { LogLine, RunEvent } from '../../task/run-event.js';
 import type { BullmqSettings } from './bullmq-options.js';
 import type { FleetLease } from './delivering/fleet-lease.js';
 import { FleetParts } from './fleet-parts.js';
+import { childrenOf } from './runs/children.js';
 import type { FleetRun } from './runs/fleet-run.js';
 import type { FleetServer } from './server/fleet-server.js';
 
@@ -110,6 +111,10 @@ export class BullmqBackend implements Backend {
     return this.#open.cancelling.cancel(id, request, ordinal);
   }
 
+  childrenOf(parent: FleetRun, which: 'all' | 'unended'): Promise<readonly FleetRun[]> {
+    return childrenOf(this.#open, parent, which);
+  }
+
   pause(queue: string): Promise<void> {
     return this.#open.lanes.pause(queue, true);
   }
@@ -138,6 +143,22 @@ export class BullmqBackend implements Backend {
 
   checkpoint(lease: FleetLease, checkpoint: Checkpoint): Promise<boolean> {
     return this.#open.settling.checkpoint(lease, checkpoint);
+  }
+
+  stepsOf(lease: FleetLease): Promise<ReadonlyMap<string, string>> {
+    return this.#open.steps.of(lease);
+  }
+
+  keepStep(lease: FleetLease, key: string, text: string): Promise<string | undefined> {
+    return this.#open.steps.keep(lease, key, text);
+  }
+
+  lend(lease: FleetLease): Promise<void> {
+    return this.#open.lending.lend(lease);
+  }
+
+  takeBack(lease: FleetLease, signal: AbortSignal): Promise<void> {
+    return this.#open.lending.takeBack(lease, signal);
   }
 
   progress(lease: FleetLease, progress: Progress): void {

@@ -13,12 +13,14 @@ import { Housekeeping } from './keeping/housekeeping.js';
 import { JobMoves } from './delivering/job-moves.js';
 import { Lanes } from './delivering/lanes.js';
 import { Leases } from './delivering/leases.js';
+import { Lending } from './delivering/lending.js';
 import { PickUp } from './delivering/pick-up.js';
 import { Pumps } from './delivering/pumps.js';
 import { QueueLimit } from './accepting/queue-limit.js';
 import { RunEnds } from './delivering/run-ends.js';
 import { RunReader } from './runs/run-reader.js';
 import { Settling } from './delivering/settling.js';
+import { Steps } from './delivering/steps.js';
 import { WaitingEnds } from './keeping/waiting-ends.js';
 import { Telling } from './telling/telling.js';
 
@@ -47,6 +49,8 @@ export class FleetParts {
   readonly telling: Telling;
   readonly pumps: Pumps;
   readonly settling: Settling;
+  readonly steps: Steps;
+  readonly lending: Lending;
   readonly holding: Holding;
   readonly housekeeping: Housekeeping;
   readonly cancelling: Cancelling;
@@ -55,8 +59,9 @@ export class FleetParts {
     const { clock, logger } = environment;
     const { lockMs } = settings;
     this.server = server;
-    this.leases = new Leases({ server, clock, lockMs });
     this.moves = new JobMoves({ server, clock });
+    this.lending = new Lending({ server, clock, moves: this.moves });
+    this.leases = new Leases({ server, clock, lockMs, renewed: (lease) => this.lending.renewed(lease) });
     const heldHere = (jobId: string) => this.leases.of(jobId)?.run;
     this.reader = new RunReader({ server, clock, heldHere });
     this.counts = new FleetCounts({ server, clock });
@@ -67,13 +72,15 @@ export class FleetParts {
       read: (ids) => this.#read(ids),
       holds: (jobId) => this.leases.of(jobId) !== undefined,
     });
-    const working = { server, environment, moves: this.moves, leases: this.leases, teller: this.telling, lockMs };
+    const { moves, leases, lending } = this;
+    const working = { server, environment, moves, leases, lending, teller: this.telling, lockMs };
     const ends = new RunEnds(working);
     this.pumps = new Pumps({
       ...{ server, clock, logger, moves: this.moves, isPaused: this.lanes.isPaused },
       pickUp: (taken, options) => pickUp.pickUp(taken, options),
     });
     this.settling = new Settling({ ...working, ends, next: this.pumps });
+    this.steps = new Steps(server);
     this.holding = new Holding({ ...working, ends });
     const pickUp = new PickUp({ ...working, ends, settling: this.settling });
     const limit = new QueueLimit(environment, () => this.counts.waiting());
@@ -91,6 +98,7 @@ export class FleetParts {
     this.housekeeping = new Housekeeping({
       ...{ ...keeping, cancelling: this.cancelling, retention: new FleetRetention(keeping) },
       stalledCheckMs: settings.stalledCheckMs,
+      lockMs,
       processLastsMs: PROCESS_LASTS * lockMs,
       failedStarts: failed,
       lanes: () => this.lanes.names,
@@ -112,6 +120,7 @@ export class FleetParts {
     this.acceptance.close();
     this.housekeeping.close();
     this.telling.close();
+    this.lending.close();
     this.leases.close();
     // A job that is on its way here is given back: nobody would begin it before its lock has run out, as after a crash.
     await this.pumps.underWay.settled(LEAVING_MS);
@@ -130,6 +139,7 @@ export class FleetParts {
     if (message.type === 'lane') {
       this.lanes.get(message.lane);
       this.pumps.look(message.lane);
+      this.lending.look(message.lane);
     }
     if (message.type !== 'pause') return;
     this.lanes.heardPause(message.queue, message.paused);

@@ -28,7 +28,7 @@ export function bookNotes(subject: () => BookSubject): void {
         undefined,
         {
           ...{ cancel: CANCEL, end: null, held: null, left: null, delivery: 0 },
-          ...{ checkpoint: null, stallsBefore: 0, redrivenBy: null },
+          ...{ checkpoint: null, stallsBefore: 0, steps: false, redrivenBy: null },
         },
       ]);
       expect(await other.notesOf([])).toEqual([]);

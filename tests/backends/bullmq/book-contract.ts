@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { FleetBook } from '../../../src/backends/bullmq/book/book.js';
 import { laneNameOf } from '../../../src/backends/bullmq/runs/lane-name.js';
+import { bookFamily } from './book-contract-family.js';
 import { bookNotes } from './book-contract-notes.js';
 import {
   claimOf,
@@ -316,6 +317,7 @@ export function bookContract(makeBook: () => Promise<BookSubject>): void {
   });
 
   bookNotes(() => subject);
+  bookFamily(() => subject);
 
   describe('what the fleet shares', () => {
     it('has an id of its own, the same for all processes', async () => {

@@ -61,6 +61,8 @@ export function fleetRun(id: string, state: Partial<RunState> = {}, jobId = `job
     owner: null,
     idempotencyKey: null,
     redriveOf: null,
+    parent: null,
+    hardLimitMs: null,
     checkpointText: null,
     ordinal: 1,
     versionBase: 0,

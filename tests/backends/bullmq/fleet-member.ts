@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import type { BullmqBackend } from '../../../src/backends/bullmq/bullmq-backend.js';
-import type { BackendEnvironment, StoredRun } from '../../../src/ports/backend.js';
+import type { BackendEnvironment, StoredRun, WorkOptions } from '../../../src/ports/backend.js';
 import type { NewRun } from '../../../src/ports/new-run.js';
 import type { RunEvent } from '../../../src/task/run-event.js';
-import { until } from '../../../src/testing/contract/assertions.js';
 import { Delivery } from '../../../src/testing/contract/delivery.js';
 import { newRun } from '../../../src/testing/contract/samples.js';
 import type { TcpProxy } from '../../servers/tcp-proxy.js';
+import { until } from '../../until.js';
 
 /** One process of a fleet, as far as a backend goes, and everything that it was told. */
 export class Member {
@@ -37,9 +37,10 @@ export class Member {
     this.backend.subscribe(null, (event) => this.events.push(event));
   }
 
-  /** Takes runs, never more than `slots` at once: the test says when each ends. */
-  work(slots = 1_000): void {
+  /** Takes runs, never more than `slots` at once: the test says when each ends. @param limitsOf fleet-wide. */
+  work(slots = 1_000, limitsOf: NonNullable<WorkOptions['limitsOf']> = () => undefined): void {
     const worker = this.backend.work({
+      limitsOf,
       freeSlots: () => slots - this.atWork,
       take: (run, lease) => {
         const delivery = new Delivery(run, lease, this.backend);

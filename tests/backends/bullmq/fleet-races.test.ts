@@ -5,7 +5,7 @@ import type { BookedEnd, Claim } from '../../../src/backends/bullmq/book/book.js
 import { FleetRun } from '../../../src/backends/bullmq/runs/fleet-run.js';
 import { laneNameOf, readLaneName } from '../../../src/backends/bullmq/runs/lane-name.js';
 import { Lanes } from '../../../src/backends/bullmq/delivering/lanes.js';
-import { addJob, claimedJobText, newOrigin } from '../../../src/backends/bullmq/accepting/new-job.js';
+import { addClaimedJobs, addJob, claimedJobText, newOrigin } from '../../../src/backends/bullmq/accepting/new-job.js';
 import type { StoredRun } from '../../../src/ports/backend.js';
 import { errorOf, EVERY_RUN, newRun, REQUEST } from '../../../src/testing/contract/samples.js';
 import { until } from '../../until.js';
@@ -115,6 +115,19 @@ describe.each(grounds)('on $name', (ground) => {
       await a.accept('last');
       await a.delivery('last');
       expect(a.deliveries.map(({ run }) => run.id)).not.toContain('claimed');
+    });
+
+    it('whose record has gone is not added again by who had read the text of its job before', async () => {
+      const a = await fleet.join({ retention: { keepResultMs: 0 } });
+      a.work();
+      await a.accept('first');
+      const { server, origin } = await claimOf('claimed', { since: Date.now() + 60_000 });
+      const texts = await server.book.unadded(Infinity, 10);
+      await addJob(server, origin, Date.now());
+      await (await a.delivery('claimed')).complete();
+      await until(async () => (await a.backend.find('claimed')) === undefined);
+      await addClaimedJobs(server, texts, Date.now());
+      expect([texts.length, await server.queue(LANE).jobs.getJobData('claimed')]).toEqual([1, undefined]);
     });
 
     it('expires in time also where its job is added late', async () => {

@@ -55,6 +55,8 @@ export class Fleet {
 
   /** Closes the processes, and removes what they leave. */
   async close(): Promise<void> {
+    // What is kept back would be waited for.
+    for (const { proxy } of this.#members) proxy.restore();
     for (const { backend } of this.#members) await backend.close();
     await Promise.all(this.#members.map(({ proxy }) => proxy.close()));
     await this.#server?.close();

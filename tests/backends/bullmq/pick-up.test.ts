@@ -34,7 +34,14 @@ function pickUpOf(server: FleetServer): PickUp {
   const environment: BackendEnvironment = { clock, logger: undefined, queueLimit: 1, retention, observer };
   const teller = { tell: NOBODY, ended: NOBODY, freed: NOBODY };
   const moves = new JobMoves({ server, clock });
-  const parts = { server, environment, moves, leases: new Leases({ server, clock, lockMs: LOCK_MS }), teller };
+  const parts = {
+    server,
+    environment,
+    moves,
+    leases: new Leases({ server, clock, lockMs: LOCK_MS, renewed: () => undefined }),
+    lending: { settle: () => undefined },
+    teller,
+  };
   const ends = new RunEnds(parts);
   const next = { wanted: () => Promise.resolve(false), came: NOBODY };
   return new PickUp({ ...parts, ends, settling: new Settling({ ...parts, ends, next }) });

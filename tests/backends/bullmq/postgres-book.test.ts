@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import type { Claim, Place } from '../../../src/backends/bullmq/book/book.js';
-import type { PostgresBook } from '../../../src/backends/bullmq/postgres/postgres-book.js';
+import type { Claim, FleetBook, Place } from '../../../src/backends/bullmq/book/book.js';
 import { MIGRATIONS } from '../../../src/backends/bullmq/postgres/postgres-migrations.js';
 import { postgresForTests } from '../../servers/postgres.js';
 import { until } from '../../until.js';
@@ -28,7 +27,7 @@ postgres.describe('the book on PostgreSQL', () => {
 
   afterEach(() => schema.drop());
 
-  async function opened(): Promise<PostgresBook> {
+  async function opened(): Promise<FleetBook> {
     const book = schema.book();
     await book.open();
     return book;
@@ -120,6 +119,20 @@ postgres.describe('the book on PostgreSQL', () => {
         expect(JSON.stringify(plan)).not.toMatch(/Seq Scan/);
       }
       expect(await book.ofKind('import')).toEqual([]);
+    });
+  });
+
+  describe('children', () => {
+    it("are found by an index, and runs that are nobody's are not in it", async () => {
+      const book = await opened();
+      await schema.query(
+        `INSERT INTO @places SELECT 'r' || n, n, 0, 0, 'r' || n, '${LANE}', CASE WHEN n % 10 = 0 THEN 'p' || n / 100 END,
+          CASE WHEN n % 10 = 0 THEN 7 END FROM generate_series(1, 20000) n`,
+      );
+      await schema.query('VACUUM ANALYZE @places');
+      const plan = await schema.query(`EXPLAIN SELECT * FROM @places p WHERE parent_id = 'p3' AND parent_ordinal = 7`);
+      expect(JSON.stringify(plan)).toContain('places_parent');
+      expect(await book.childrenOf({ id: 'p3', ordinal: 7 }, 'unended')).toHaveLength(10);
     });
   });
 

@@ -118,12 +118,15 @@ redis.describe('the book on Redis', () => {
   it('leaves nothing behind of runs that are gone', () =>
     withBooks(async ({ book, client, prefix }) => {
       const before = (await client.keys(`${prefix}:*`)).sort();
-      await book.place(placed('r'), NOON);
-      await book.claim(claimOf('a', { key: keyOf('k'), job: '{}', redrives: 'r', expiresAt: NOON }));
+      const parent = { id: 'p', ordinal: 5 };
+      await book.place(placed('r'), NOON, parent);
+      await book.place(placed('s'), null, { id: 'r', ordinal: 1 });
+      await book.claim(claimOf('a', { parent, key: keyOf('k'), job: '{}', redrives: 'r', expiresAt: NOON }));
       await book.added('job-a');
       await book.requestCancel(LANE, 'job-a', { at: NOON, by: 'ann', reason: null });
       await book.hold(LANE, 'job-a', 1, { text: 'h', dueAt: NOON });
       await book.checkpoint(LANE, 'job-a', 1, { text: 'c', stalls: 0 });
+      await book.keepStep(LANE, 'job-a', 1, { key: 'k', text: 't', stalls: 0 });
       await book.end(endOf('job-a', { keyName: 'k' }));
       await book.claim(claimOf('a', { place: placeOf('next'), replaces: 'job-a' }));
       await book.letGo(LANE, 'job-a');
@@ -131,6 +134,7 @@ redis.describe('the book on Redis', () => {
       await book.forget([
         { id: 'a', jobId: 'next', lane: LANE },
         { id: 'r', jobId: 'r', lane: LANE },
+        { id: 's', jobId: 's', lane: LANE },
       ]);
       expect((await client.keys(`${prefix}:*`)).sort()).toEqual(before);
     }));

@@ -41,6 +41,8 @@ const origin: RunOrigin = {
   owner: 'me',
   idempotencyKey: '"key"',
   redriveOf: 'old',
+  parent: null,
+  hardLimitMs: null,
   checkpointText: textOf({ state: [1], soFar: undefined }),
   ordinal: 7_000_000_000_000,
   versionBase: 2 ** 25,

@@ -88,7 +88,7 @@ export class Acceptance {
     limit.add();
     try {
       // In this order: a job is never without a place.
-      const placed = server.book.place({ id: run.id, place }, origin.expiresAt);
+      const placed = server.book.place({ id: run.id, place }, origin.expiresAt, origin.parent);
       // Redis does what one connection sends in its order; PostgreSQL has several.
       if (server.name === 'postgres') await placed;
       await Promise.all([placed, addJob(server, origin, made.createdAt)]);

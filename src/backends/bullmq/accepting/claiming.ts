@@ -119,8 +119,8 @@ export class Claiming {
     };
     // Nothing but the claim says then that the schedule has moved on, or that the failed run has a successor.
     const job = schedule === null && redrives === null ? null : claimedJobText({ ...origin, ...addressOf(place) });
-    const { expiresAt } = origin;
-    return { id: run.id, place, replaces: replaced?.jobId ?? null, key, job, schedule, redrives, expiresAt };
+    const { expiresAt, parent } = origin;
+    return { id: run.id, place, replaces: replaced?.jobId ?? null, key, job, schedule, redrives, expiresAt, parent };
   }
 
   /** @returns undefined where somebody has taken the id over. */
@@ -191,8 +191,8 @@ export class Claiming {
     }
     const { run } = sighting;
     const versionBase = baseAfter(run.state.version);
-    if (!run.state.active) return { replaced: { jobId, ordinal, versionBase, sighting } };
-    return { earlier: activeRun(start, run) };
+    if (isAnswer(start, run)) return { earlier: activeRun(start, run) };
+    return { replaced: { jobId, ordinal, versionBase, sighting } };
   }
 
   /** As many runs wait as may: only an earlier run can be the answer. */
@@ -205,7 +205,8 @@ export class Claiming {
     if (byKey !== undefined) return byKey;
     const namesake = run.idIsNew ? undefined : await reader.find(run.id);
     const makesRoom = namesake !== undefined && isWaiting(namesake.status);
-    if (namesake?.state.active && (ifActive !== 'replace' || makesRoom)) return activeRun(start, namesake);
+    if (namesake && isAnswer(start, namesake) && (ifActive !== 'replace' || makesRoom))
+      return activeRun(start, namesake);
     throw queueIsFull(environment.queueLimit);
   }
 
@@ -231,7 +232,12 @@ function addressOf({ jobId, ordinal, versionBase }: Place): Pick<RunOrigin, 'job
   return { jobId, ordinal, versionBase };
 }
 
-/** The answer to a start whose id is active. @throws {TaskError} RUN_CONFLICT unless that run is to be the answer. */
+/** Whether this run keeps its id: a due time has one run, also when that has ended. */
+function isAnswer({ schedule }: Start, { state }: FleetRun): boolean {
+  return state.active || schedule !== null;
+}
+
+/** The answer to a start whose id is kept. @throws {TaskError} RUN_CONFLICT unless that run is to be the answer. */
 function activeRun({ ifActive }: Start, run: FleetRun): Accepted {
   if (ifActive === 'return') return { run, replayed: true };
   throw idIsActive(run);

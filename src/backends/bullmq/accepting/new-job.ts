@@ -41,6 +41,8 @@ export function newOrigin(run: NewRun, processId: string, now: number): NewOrigi
     owner: run.owner,
     idempotencyKey: run.idempotency?.key ?? null,
     redriveOf: run.redriveOf,
+    parent: run.parent,
+    hardLimitMs: run.hardLimitMs,
     checkpointText: checkpoint === null ? null : checkpointText(checkpoint),
     createdAt: now,
     dueAt: delayMs > 0 ? now + delayMs : null,
@@ -124,7 +126,8 @@ export async function addClaimedJobs(server: FleetServer, texts: readonly string
   await oneByOne(texts, async (text) => {
     const origin = readClaimedJob(text);
     const { jobId } = origin;
-    // It was read a while ago: a run that has ended since would begin again.
+    // It was read a while ago: a run that has ended since, and whose job or record has gone, would begin again.
+    if ((await server.book.unaddedJob(jobId)) === null) return;
     const [note] = await server.book.notesOf([jobId]);
     if (typeof note?.end !== 'string') await addJob(server, origin, now);
     await server.book.added(jobId);

@@ -1,23 +1,13 @@
 import type { StoredSchedule } from '../../../ports/schedules.js';
 import type { CancelledRequest, RunKind } from '../../../task/run.js';
 import type { FinalStatus } from '../../../task/status.js';
+import type { Claim, Claimed, KnownKey } from './claim.js';
+import type { LentBook } from './lent-book.js';
+import type { ParentName, Place, Placed } from './place.js';
+import type { StepBook } from './step-book.js';
 
-/** Where a run is: which job of which lane. */
-export interface Place {
-  readonly jobId: string;
-  readonly lane: string;
-  readonly ordinal: number;
-  /** What versions of the run count from: see `run-version.ts`. */
-  readonly versionBase: number;
-  /** When it was written, in epoch ms: a place without a job that is older than ten seconds is nobody's. */
-  readonly since: number;
-}
-
-/** A run's id, and where the run is. */
-export interface Placed {
-  readonly id: string;
-  readonly place: Place;
-}
+export type { Claim, Claimed, KeyClaim, KnownKey } from './claim.js';
+export type { ParentName, Place, Placed } from './place.js';
 
 /** A cancel as it was asked for. */
 export interface KeptCancel extends CancelledRequest {
@@ -39,59 +29,12 @@ export interface Note {
   /** The last delivery (`attemptsStarted` of the job) that wrote here: what an earlier one says is refused. */
   readonly delivery: number;
   readonly checkpoint: string | null;
-  /** `stalledCounter` of the job when the checkpoint was kept. */
+  /** `stalledCounter` of the job when the checkpoint, or the last step, was kept. */
   readonly stallsBefore: number;
+  /** Steps of it may be kept. */
+  readonly steps: boolean;
   readonly redrivenBy: string | null;
 }
-
-/** A key that stands for a run. */
-export interface KeyClaim {
-  /** With its owner: `keyNameOf`. */
-  readonly name: string;
-  readonly fingerprint: string;
-  readonly at: number;
-  readonly keepMs: number;
-  readonly maxKeys: number;
-}
-
-/** What a start claims before its job is added, all of it or nothing. */
-export interface Claim extends Placed {
-  /**
-   * The job of the ended run whose id it takes; null where it has to be free. What the book has of that run goes; its job
-   * is the caller's to remove. A key that stood for it stands for the new one.
-   */
-  readonly replaces: string | null;
-  readonly key: KeyClaim | null;
-  /** The text of the job, where the claim alone is to make it accepted: whoever comes first adds it then. */
-  readonly job: string | null;
-  /** The schedule that starts it, as it is from then on. */
-  readonly schedule: { readonly next: StoredSchedule; readonly expectedVersion: number } | null;
-  /** The job of the failed run that it redrives. */
-  readonly redrives: string | null;
-  /** When it fails unless it has begun, in epoch ms. */
-  readonly expiresAt: number | null;
-}
-
-/** What a key stands for. */
-export interface KnownKey {
-  /** The run. */
-  readonly id: string;
-  readonly fingerprint: string;
-  /** Its time is over; where its run has ended, too, it stands for nothing any more. */
-  readonly expired: boolean;
-}
-
-/** What became of a claim. */
-export type Claimed =
-  /** `place` may have a higher ordinal and version base than was asked for: above those of the run it replaces. */
-  | { readonly type: 'claimed'; readonly place: Place }
-  /** The id is taken (by another job than `replaces`). */
-  | { readonly type: 'id taken'; readonly place: Place }
-  /** The key stands for a run. `expired`: its time is over; where that run has ended too, `dropKey` and come again. */
-  | ({ readonly type: 'key taken' } & KnownKey)
-  | { readonly type: 'no room for keys' }
-  | { readonly type: 'other schedule' }
-  | { readonly type: 'redriven'; readonly by: string };
 
 /** How many runs of a lane are in a state that BullMQ's counts do not show. */
 export interface LaneTally {
@@ -141,15 +84,19 @@ export interface BookHead {
  * A run with a generated id is only *placed*, in the same round trip as its job is added; everything else is written for
  * what is rare.
  */
-export interface FleetBook {
+export interface FleetBook extends StepBook, LentBook {
   /** Makes what has to be there. @throws {TaskError} BACKEND */
   open(): Promise<BookHead>;
   /** The lanes and paused queues as they are now. */
   head(): Promise<BookHead>;
   close(): Promise<void>;
 
-  /** Keeps where new runs are whose ids are nobody else's. Calls of one turn are one write. */
-  place(placed: Placed, expiresAt: number | null): Promise<void>;
+  /**
+   * Keeps where new runs are whose ids are nobody else's. Calls of one turn are one write.
+   *
+   * @param parent whose child it is; nobody's unless given.
+   */
+  place(placed: Placed, expiresAt: number | null, parent?: ParentName | null): Promise<void>;
   claim(claim: Claim): Promise<Claimed>;
   /** Takes a claim back whose job was never added; only while it stands for that job. */
   unclaim(claim: Pick<Claim, 'id' | 'place' | 'key' | 'redrives'>): Promise<void>;
@@ -176,6 +123,12 @@ export interface FleetBook {
   page(below: number, limit: number): Promise<readonly Placed[]>;
   /** All runs of a kind, newest first: imports are few. */
   ofKind(kind: Exclude<RunKind, 'run'>): Promise<readonly Placed[]>;
+  /**
+   * The children of a run that have a place, in no order.
+   *
+   * @param which `'unended'`: those are left out whose end BullMQ's job, or the book, says; others may have ended, too.
+   */
+  childrenOf(parent: ParentName, which: 'all' | 'unended'): Promise<readonly Placed[]>;
   /** The record of a run is gone: its place (only while it is that job's), its note, its end, its key. */
   forget(gone: readonly { readonly id: string; readonly jobId: string; readonly lane: string }[]): Promise<void>;
 

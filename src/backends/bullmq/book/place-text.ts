@@ -1,13 +1,23 @@
-import type { Place, Placed } from './book.js';
+import type { ParentName, Place, Placed } from './place.js';
 
 /** Ordinals are made of the time, this many for each millisecond. */
 const PER_MS = 4096;
+/** The lines of a run that has no parent, at most. */
+const ALONE_LINES = 5;
 
 /**
  * A place as a short text, since every run has one: lane, ordinal, version base, since and job, each on a line; of most
- * runs only the first two, which say the rest.
+ * runs only the first two, which say the rest. Of a child the ordinal and the id of its parent follow.
  */
-export function writePlace({ id, place }: Placed): string {
+export function writePlace(placed: Placed, parent: ParentName | null = null): string {
+  const text = writeAlone(placed);
+  if (parent === null) return text;
+  const lines = text.split('\n');
+  while (lines.length < ALONE_LINES) lines.push('');
+  return [...lines, parent.ordinal, parent.id].join('\n');
+}
+
+function writeAlone({ id, place }: Placed): string {
   const { lane, ordinal, versionBase, since, jobId } = place;
   const short = `${lane}\n${ordinal}`;
   if (versionBase === 0 && since === Math.floor(ordinal / PER_MS) && jobId === id) return short;

@@ -1,6 +1,7 @@
 import type { BackendEnvironment } from '../../../ports/backend.js';
 import type { FleetServer } from '../server/fleet-server.js';
 import type { JobMoves } from './job-moves.js';
+import type { Lending } from './lending.js';
 import type { Leases } from './leases.js';
 import type { FleetTeller, RunEnds } from './run-ends.js';
 
@@ -12,4 +13,5 @@ export interface DeliveringParts {
   readonly leases: Leases;
   readonly ends: RunEnds;
   readonly teller: FleetTeller;
+  readonly lending: Pick<Lending, 'settle'>;
 }

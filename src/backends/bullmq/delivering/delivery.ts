@@ -77,6 +77,7 @@ export function beginRun(delivery: Delivery, note: Note | undefined, now: number
     status: 'running' as const,
     attempt: attempts.used + 1,
     delays: attempts.delays,
+    begunBefore: number > 1,
     progress: null,
     dueAt: attempts.dueAt ?? origin.dueAt,
     startedAt: now,

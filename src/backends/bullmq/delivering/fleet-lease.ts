@@ -17,12 +17,19 @@ export class FleetLease implements Lease {
   phase: 'at work' | 'settling' | 'held' | 'over' = 'at work';
   /** What the job is to say when it waits again after its handler has settled; null where it does not wait again. */
   heldAttempts: AttemptsState | null = null;
+  /** Its slot in the whole fleet: `Lending`'s to change. */
+  slot: 'its own' | 'lent' | 'wanted back' = 'its own';
+  /** Settles when the server has heard, or cannot be told, what was said of the slot last; never rejects. */
+  lending: Promise<void> | undefined;
+  /** Steps of the run may be kept. */
+  hasSteps: boolean;
 
   readonly #teller: Pick<FleetTeller, 'tell'>;
 
-  constructor(run: FleetRun, delivery: Delivery, teller: Pick<FleetTeller, 'tell'>) {
+  constructor(run: FleetRun, delivery: Delivery, teller: Pick<FleetTeller, 'tell'>, hasSteps = false) {
     this.run = run;
     this.delivery = delivery;
+    this.hasSteps = hasSteps;
     this.#teller = teller;
   }
 

@@ -32,6 +32,8 @@ export class Holding {
     if (lease.phase !== 'at work') return false;
     refuseImpossible(lease, outcome);
     lease.phase = 'settling';
+    const back = this.#parts.lending.settle(lease);
+    if (back !== undefined) await back;
     const held = (await this.#isOurs(lease)) && (await this.#record(lease, outcome));
     if (held) lease.phase = 'held';
     else this.#parts.leases.lose(lease);

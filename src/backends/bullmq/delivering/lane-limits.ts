@@ -1,11 +1,13 @@
 import type { TaskLimits } from '../../../task/task.js';
+import { AT_WORK_MOST } from '../book/lent-book.js';
 import type { FleetServer } from '../server/fleet-server.js';
 
 /** What of a task's limits holds for all processes together. */
 export type SharedLimits = Pick<TaskLimits, 'concurrency' | 'rate'>;
 
 /** BullMQ's names for them, among what it keeps of a queue. */
-const FIELDS = ['concurrency', 'max', 'duration'] as const;
+const RATE = ['max', 'duration'] as const;
+const FIELDS = ['concurrency', ...RATE] as const;
 type Fields = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
 
 /** More than this cannot be counted on PostgreSQL, and is no limit anywhere. */
@@ -60,18 +62,28 @@ export class LaneLimits {
 
   async #write(fields: Fields): Promise<void> {
     const { jobs } = this.#server.queue(this.#lane);
-    const kept = await this.#server.call('read the limits of a task', () => jobs.getQueueMetaFields([...FIELDS]));
-    const others = FIELDS.filter((field, at) => (fields[field] ?? null) !== kept[at]);
-    if (others.length === 0) return;
-    const gone = others.filter((field) => fields[field] === undefined);
-    await this.#server.call('change the limits of a task', () =>
-      Promise.all([
-        others.length > gone.length && jobs.setQueueMeta({ ...fields }),
-        gone.length > 0 && jobs.removeQueueMetaFields(gone),
-      ]),
+    const [most, active, ...rate] = await this.#server.call('read the limits of a task', () =>
+      jobs.getQueueMetaFields([AT_WORK_MOST, ...FIELDS]),
     );
+    const { concurrency } = fields;
+    // An earlier Errand has written one of both only.
+    const others = (concurrency ?? null) !== most || (concurrency === undefined) !== (active === null);
+    if (others) await this.#server.book.limitLane(this.#lane, concurrency === undefined ? null : Number(concurrency));
+    const otherRate = await this.#writeRate(fields, rate);
     // There may be room now for those who have found none.
-    this.#server.publish({ type: 'lane', lane: this.#lane });
+    if (others || otherRate) this.#server.publish({ type: 'lane', lane: this.#lane });
+  }
+
+  /** @returns whether it was another one. */
+  async #writeRate({ max, duration }: Fields, kept: readonly unknown[]): Promise<boolean> {
+    if ((max ?? null) === kept[0] && (duration ?? null) === kept[1]) return false;
+    const { jobs } = this.#server.queue(this.#lane);
+    await this.#server.call('change the limits of a task', () =>
+      max !== undefined && duration !== undefined
+        ? jobs.setQueueMeta({ max, duration })
+        : jobs.removeQueueMetaFields([...RATE]),
+    );
+    return true;
   }
 }
 

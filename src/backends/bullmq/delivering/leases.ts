@@ -15,6 +15,8 @@ export interface LeaseParts {
   readonly clock: Clock;
   /** How long a lease lasts that is not renewed, in ms. */
   readonly lockMs: number;
+  /** Told of each lease that was renewed; must not throw. */
+  readonly renewed: (lease: FleetLease) => void;
 }
 
 /**
@@ -25,15 +27,17 @@ export class Leases {
   readonly #server: FleetServer;
   readonly #clock: Clock;
   readonly #lockMs: number;
+  readonly #renewed: (lease: FleetLease) => void;
   readonly #byJob = new Map<string, FleetLease>();
   #timer: Timer | undefined;
   #expiry: Timer | undefined;
   #open = false;
 
-  constructor({ server, clock, lockMs }: LeaseParts) {
+  constructor({ server, clock, lockMs, renewed }: LeaseParts) {
     this.#server = server;
     this.#clock = clock;
     this.#lockMs = lockMs;
+    this.#renewed = renewed;
   }
 
   open(): void {
@@ -138,8 +142,10 @@ export class Leases {
       lane.queue.jobs.extendLocks(jobIds, tokens, this.#lockMs),
     );
     for (const lease of leases) {
-      if (!lost.includes(lease.delivery.jobId)) lease.lastsUntil = askedAt + this.#lockMs;
-      else if (isKept(lease.phase)) this.lose(lease);
+      if (!lost.includes(lease.delivery.jobId)) {
+        lease.lastsUntil = askedAt + this.#lockMs;
+        this.#renewed(lease);
+      } else if (isKept(lease.phase)) this.lose(lease);
     }
     await this.#hearCancels(lane, leases);
   }

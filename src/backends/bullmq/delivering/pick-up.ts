@@ -40,7 +40,7 @@ export class PickUp {
     const failure = whyNot(delivery, note, this.#parts.environment.clock.now());
     if (failure !== undefined) {
       const run = waitingRun(delivery, note, this.#parts.environment.clock.now());
-      await this.#parts.ends.failWaiting(delivery, run, failure);
+      await this.#parts.ends.failWaiting(delivery, run, { failure, hasSteps: note?.steps ?? false });
     } else if (!(await this.#waitsStill(delivery))) await this.#begin(delivery, note, options());
   }
 
@@ -86,7 +86,7 @@ export class PickUp {
     }
     const run = beginRun(delivery, note, this.#parts.environment.clock.now());
     this.#tellBeginning(run, delivery);
-    const lease = new FleetLease(run, delivery, this.#parts.teller);
+    const lease = new FleetLease(run, delivery, this.#parts.teller, note?.steps);
     this.#parts.leases.add(lease);
     try {
       lease.holder = options.take(run, lease);

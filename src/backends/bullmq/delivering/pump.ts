@@ -57,6 +57,8 @@ export class Pump {
     if (this.#wait !== wait) return;
     this.#wait = undefined;
     this.state = 'hungry';
+    // A question under way may be older than what was waited for, and that is told once.
+    this.told = true;
   }
 
   /** What is waited for has come, or may come sooner. */

@@ -168,6 +168,8 @@ export class Pumps implements Worker, NextJobs {
       this.#taking -= 1;
       if (limitedMs > 0) this.#waitForJob(pump, systemClock.now() + limitedMs, true);
       else this.#waitForJob(pump, dueAt);
+      // The slot that was kept for it may be what another lane has waited for.
+      this.wake();
       return;
     }
     let keeps = true;

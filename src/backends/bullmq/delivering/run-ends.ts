@@ -44,11 +44,15 @@ export class RunEnds {
   }
 
   /** Ends a run that was just delivered and is not begun. */
-  async failWaiting(delivery: Delivery, run: FleetRun, failure: Failure): Promise<void> {
+  async failWaiting(
+    delivery: Delivery,
+    run: FleetRun,
+    { failure, hasSteps }: { readonly failure: Failure; readonly hasSteps: boolean },
+  ): Promise<void> {
     const at = this.#environment.clock.now();
     const { attempts, ended } = failedEnd(delivery, run, failure, at);
     const { done } = await this.#moves.fail(delivery, attempts, false);
-    if (done) await this.ended(run, ended);
+    if (done) await this.ended(run, ended, hasSteps);
   }
 
   /** Ends a run that was to be cancelled, with the value that it keeps; without one, with that of its checkpoint. */
@@ -109,9 +113,11 @@ export class RunEnds {
     return this.#moves.answered('keep how a run has ended', () => this.#server.book.end(end));
   }
 
-  /** BullMQ's job says how the run has ended. */
-  async ended(run: FleetRun, ended: FleetRun): Promise<void> {
-    const { id, owner, idempotencyKey } = run.origin;
+  /** BullMQ's job says how the run has ended. @param hasSteps steps of it may be kept. */
+  async ended(run: FleetRun, ended: FleetRun, hasSteps: boolean): Promise<void> {
+    const { id, jobId, owner, idempotencyKey } = run.origin;
+    // Where that fails they go with the record.
+    if (hasSteps) this.#server.book.dropSteps(jobId).catch(() => undefined);
     if (idempotencyKey !== null) {
       const name = keyNameOf(owner, idempotencyKey);
       const at = ended.state.updatedAt;

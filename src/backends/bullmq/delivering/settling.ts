@@ -40,6 +40,8 @@ export class Settling {
     if (lease.phase !== 'at work') return false;
     refuseImpossible(lease, outcome);
     lease.phase = 'settling';
+    const back = this.#parts.lending.settle(lease);
+    if (back !== undefined) await back;
     const done = await this.#record(lease, outcome);
     if (done) this.#parts.leases.end(lease);
     else this.#parts.leases.lose(lease);
@@ -93,7 +95,11 @@ export class Settling {
     if (cancel && (await this.#parts.ends.cancelAfterAll(delivery, run, { cancel, kept: { value, text } })))
       return true;
     if (done)
-      await this.#parts.ends.ended(run, endedRun(run, delivery, { status: 'completed', result: value, updatedAt: at }));
+      await this.#parts.ends.ended(
+        run,
+        endedRun(run, delivery, { status: 'completed', result: value, updatedAt: at }),
+        lease.hasSteps,
+      );
     return done;
   }
 
@@ -102,7 +108,7 @@ export class Settling {
     const { attempts, ended } = failedEnd(delivery, run, failure, this.#parts.environment.clock.now());
     const { done, cancel } = await this.#end(lease, (fetch) => this.#parts.moves.fail(delivery, attempts, fetch));
     if (cancel && (await this.#parts.ends.cancelAfterAll(delivery, run, { cancel, kept: undefined }))) return true;
-    if (done) await this.#parts.ends.ended(run, ended);
+    if (done) await this.#parts.ends.ended(run, ended, lease.hasSteps);
     return done;
   }
 

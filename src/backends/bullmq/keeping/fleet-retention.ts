@@ -233,7 +233,16 @@ function goneRuns({ lane, status }: Source, jobIds: readonly string[], now: numb
   const common: RunOrigin = {
     ...{ id: '', jobId: '', lane, kind, task, queue, inputText: null, priority: 0, maxAttempts: 1 },
     ...{ onCrash: 'retry', maxCrashes: 0, tags: [], owner: null, idempotencyKey: null, redriveOf: null },
-    ...{ checkpointText: null, ordinal: 0, versionBase: 0, createdAt: now, dueAt: null, expiresAt: null },
+    ...{
+      parent: null,
+      hardLimitMs: null,
+      checkpointText: null,
+      ordinal: 0,
+      versionBase: 0,
+      createdAt: now,
+      dueAt: null,
+      expiresAt: null,
+    },
   };
   return jobIds.map((jobId) => {
     const run = freshRun({ ...common, id: runIdOf(jobId), jobId });

@@ -1,6 +1,7 @@
 import type { BackendEnvironment } from '../../../ports/backend.js';
 import { TaskError } from '../../../task/errors.js';
 import { isWaiting } from '../../../task/status.js';
+import { systemClock } from '../../../timing/system-clock.js';
 import type { BookHead, Place } from '../book/book.js';
 import type { Cancelling } from './cancelling.js';
 import { Chore } from './chore.js';
@@ -24,6 +25,8 @@ export interface HousekeepingParts {
   readonly failedStarts: FailedStarts;
   /** How often leases are looked at that have run out, in ms. */
   readonly stalledCheckMs: number;
+  /** How long a lease lasts that is not renewed, in ms. */
+  readonly lockMs: number;
   /** A process that has not been heard of for so long is dead, in ms. */
   readonly processLastsMs: number;
   /** The lanes that this process knows of. */
@@ -46,6 +49,11 @@ const UNADDED_MS = 1_000;
  * taken it just before is at work by then, also where the clocks of both differ a little.
  */
 const EXPIRE_LATE_MS = 250;
+/**
+ * A lock that lasts for less than this part of its time was not renewed when it should have been. What such a run has lent
+ * is taken back for it; where its process is there after all, it lends that again when it renews the lock.
+ */
+const NEARLY_OVER = 0.25;
 /** How many runs are dealt with at once. */
 const MOST = 100;
 
@@ -109,7 +117,9 @@ export class Housekeeping {
   }
 
   async #freeStalledOf(lanes: readonly string[]): Promise<void> {
-    const { server } = this.#parts;
+    const { server, lockMs } = this.#parts;
+    // First: the slot of a job that waits again would be one too many.
+    await server.book.dropLent(lockMs * NEARLY_OVER, systemClock.now());
     await server.call('look for stalled runs', () =>
       Promise.all(lanes.map((lane) => server.queue(lane).jobs.moveStalledJobsToWait())),
     );

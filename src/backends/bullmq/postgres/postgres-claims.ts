@@ -10,7 +10,7 @@ export class PostgresClaims {
   }
 
   async claim(claim: Claim): Promise<Claimed> {
-    const { id, place, key, schedule } = claim;
+    const { id, place, key, schedule, parent } = claim;
     const parameters = [
       ...[id, place.jobId, place.lane, place.ordinal, place.versionBase, place.since, claim.replaces],
       ...[key?.name ?? null, key?.fingerprint ?? null, key?.at ?? null, key?.keepMs ?? null, key?.maxKeys ?? null],
@@ -18,11 +18,14 @@ export class PostgresClaims {
       ...(schedule === null
         ? [null, null, null, null]
         : [schedule.next.id, schedule.expectedVersion, schedule.next.version, JSON.stringify(schedule.next)]),
+      ...(parent ? [parent.id, parent.ordinal] : []),
     ];
     const marks = parameters.map((_, index) => `$${index + 1}`).join(', ');
-    const rows = await this.#tables.rows<{ claimed: Claimed }>('accept a run', `SELECT @claim(${marks}) AS claimed`, [
-      ...parameters,
-    ]);
+    const rows = await this.#tables.rows<{ claimed: Claimed }>(
+      'accept a run',
+      `SELECT @${parent ? 'claim_child' : 'claim'}(${marks}) AS claimed`,
+      [...parameters],
+    );
     const [row] = rows;
     if (row === undefined) throw new Error('claim() gave no row');
     return row.claimed;

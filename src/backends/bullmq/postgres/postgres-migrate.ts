@@ -2,7 +2,7 @@ import type * as Bullmq from 'bullmq';
 import type { ClientBase } from 'pg';
 import { loadPackage } from '../server/missing-package.js';
 import { MIGRATIONS } from './postgres-migrations.js';
-import { prefixOf, type Queryable } from './postgres-tables.js';
+import { prefixOf, type Queryable, type Schemas, withSchemas } from './postgres-tables.js';
 import { serverUnfit } from '../server/server-failures.js';
 
 /** What the query for the version answers when there is no such schema, or no such table in it. */
@@ -12,14 +12,14 @@ const NOT_THERE = new Set(['3F000', '42P01']);
  * Brings our tables up to date: all of it or nothing, and one process at a time. Looks first, so that processes which
  * find all in order wait for nobody, and need no right to create anything.
  *
- * @param client whose own this is: it holds a transaction.
+ * @param client whose own this is: it holds a transaction. @param schemas BullMQ's tables are there.
  * @throws {TaskError} BACKEND when a newer Errand has made the tables.
  */
-export async function migrateBook(client: ClientBase, schema: string): Promise<void> {
-  if ((await versionNow(client, schema)) === MIGRATIONS.length) return;
+export async function migrateBook(client: ClientBase, schemas: Schemas): Promise<void> {
+  if ((await versionNow(client, schemas.schema)) === MIGRATIONS.length) return;
   await client.query('BEGIN');
   try {
-    await migrateAlone(client, schema);
+    await migrateAlone(client, schemas);
     await client.query('COMMIT');
   } catch (error) {
     // What went wrong is of more interest than that the connection is gone, too.
@@ -28,7 +28,8 @@ export async function migrateBook(client: ClientBase, schema: string): Promise<v
   }
 }
 
-async function migrateAlone(client: ClientBase, schema: string): Promise<void> {
+async function migrateAlone(client: ClientBase, schemas: Schemas): Promise<void> {
+  const { schema } = schemas;
   const prefix = prefixOf(schema);
   await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`${prefix} migrations`]);
   // Asked before: to create what is there needs the right to create all the same.
@@ -38,7 +39,7 @@ async function migrateAlone(client: ClientBase, schema: string): Promise<void> {
   const from = await versionOf(client, schema);
   for (const [index, migration] of MIGRATIONS.entries()) {
     if (index < from) continue;
-    await client.query(migration.replaceAll('@', prefix));
+    await client.query(withSchemas(migration, schemas));
     await client.query(`INSERT INTO ${prefix}migrations VALUES ($1)`, [index + 1]);
   }
 }

@@ -1,9 +1,11 @@
+import { FAMILY } from './postgres-family-functions.js';
+import { LENDING } from './postgres-lent-functions.js';
 import { CLAIM_FUNCTIONS } from './postgres-claim-functions.js';
 import { ENDED, HELD, LIVE, NOTE_FUNCTIONS, OVER } from './postgres-note-functions.js';
 
 /**
  * Each takes our schema from the version before it, which is its place here counted from 0, to the next. One that was
- * ever released never changes. `@` stands for the schema. Instants are epoch ms; numbers of ours are
+ * ever released never changes. `@` stands for our schema, `@jobs.` for BullMQ's. Instants are epoch ms; numbers of ours are
  * `double precision`, which is what they are in JavaScript. Texts that end in `_text` are JSON, but not `jsonb`: that
  * refuses some texts that JavaScript writes.
  */
@@ -93,4 +95,5 @@ export const MIGRATIONS: readonly string[] = [
   ${NOTE_FUNCTIONS}
   ${CLAIM_FUNCTIONS}
   `,
+  FAMILY + LENDING,
 ];

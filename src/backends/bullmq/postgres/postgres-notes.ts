@@ -9,7 +9,7 @@ interface NoteRow extends Omit<Note, 'cancel'> {
 }
 
 const NOTE = `job_id AS "jobId", cancel_text AS cancel, end_text AS end, held_text AS held, left_text AS left,
-  delivery, checkpoint_text AS checkpoint, stalls_before AS "stallsBefore", redriven_by AS "redrivenBy"`;
+  delivery, checkpoint_text AS checkpoint, stalls_before AS "stallsBefore", has_steps AS steps, redriven_by AS "redrivenBy"`;
 
 /** A job and the lane that it is in. */
 interface JobIn {
@@ -90,7 +90,8 @@ export class PostgresNotes {
       ), expiry AS (DELETE FROM @expiries WHERE job_id = $1 AND EXISTS (SELECT 1 FROM ended)),
       -- Whoever keeps house would add the job again, and it would begin.
       claimed AS (DELETE FROM @outbox WHERE job_id = $1 AND EXISTS (SELECT 1 FROM ended))
-      SELECT (SELECT @key_ended($8, $3, $5) FROM ended WHERE NOT at_work), EXISTS (SELECT 1 FROM ended) AS ended`,
+      SELECT (SELECT @key_ended($8, $3, $5) FROM ended WHERE NOT at_work), (SELECT @drop_steps($1) FROM ended),
+        EXISTS (SELECT 1 FROM ended) AS ended`,
       [jobId, lane, id, status, finishedAt, held, text, keyName, onlyIfCancelled],
     );
     return rows[0]?.ended ?? false;
@@ -179,9 +180,10 @@ export class PostgresNotes {
   }
 }
 
-function noteOf({ cancel, end, held, left, delivery, checkpoint, stallsBefore, redrivenBy }: NoteRow): Note {
+function noteOf(row: NoteRow): Note {
+  const { cancel, end, held, left, delivery, checkpoint, stallsBefore, steps, redrivenBy } = row;
   const kept = cancel === null ? null : readCancel(cancel);
-  return { cancel: kept, end, held, left, delivery, checkpoint, stallsBefore, redrivenBy };
+  return { cancel: kept, end, held, left, delivery, checkpoint, stallsBefore, steps, redrivenBy };
 }
 
 function readCancel(text: string): KeptCancel {

@@ -1,4 +1,4 @@
-import type { Place, Placed } from '../book/book.js';
+import type { ParentName, Place, Placed } from '../book/book.js';
 import type { PostgresTables } from './postgres-tables.js';
 
 const PLACE = `id, job_id AS "jobId", lane, ordinal, version_base AS "versionBase", since`;
@@ -11,6 +11,7 @@ interface PlaceRow extends Place {
 interface NewPlace {
   readonly placed: Placed;
   readonly expiresAt: number | null;
+  readonly parent: ParentName | null;
   readonly written: () => void;
   readonly failed: (error: unknown) => void;
 }
@@ -34,9 +35,9 @@ export class PostgresPlaces {
    *
    * What comes while a write is under way is written together after it: so they share a commit under load, too.
    */
-  place(placed: Placed, expiresAt: number | null): Promise<void> {
+  place(placed: Placed, expiresAt: number | null, parent: ParentName | null = null): Promise<void> {
     return new Promise((written, failed) => {
-      this.#waiting.push({ placed, expiresAt, written, failed });
+      this.#waiting.push({ placed, expiresAt, parent, written, failed });
       if (this.#writing) return;
       this.#writing = true;
       queueMicrotask(() => void this.#writeAll());
@@ -67,6 +68,16 @@ export class PostgresPlaces {
     return rows.map(placedOf);
   }
 
+  async childrenOf({ id, ordinal }: ParentName, which: 'all' | 'unended'): Promise<readonly Placed[]> {
+    const unended = `NOT EXISTS (SELECT 1 FROM @notes n WHERE n.job_id = p.job_id AND n.end_status IS NOT NULL)
+      AND NOT EXISTS (
+        SELECT 1 FROM @jobs.job j WHERE j.queue = p.lane AND j.id = p.job_id AND j.finished_at_ms IS NOT NULL
+      )`;
+    const theirs = `parent_id = $1 AND parent_ordinal = $2 ${which === 'all' ? '' : `AND ${unended}`}`;
+    const rows = await this.#rows('look for the children of a run', theirs, [id, ordinal]);
+    return rows.map(placedOf);
+  }
+
   async forget(gone: readonly { readonly id: string; readonly jobId: string; readonly lane: string }[]): Promise<void> {
     if (gone.length === 0) return;
     await this.#tables.rows('forget runs', 'SELECT @forget($1, $2, $3)', [
@@ -90,7 +101,7 @@ export class PostgresPlaces {
   }
 
   #rows(what: string, which: string, values: Parameters<PostgresTables['rows']>[2]): Promise<readonly PlaceRow[]> {
-    return this.#tables.rows<PlaceRow>(what, `SELECT ${PLACE} FROM @places WHERE ${which}`, values);
+    return this.#tables.rows<PlaceRow>(what, `SELECT ${PLACE} FROM @places p WHERE ${which}`, values);
   }
 
   async #writeAll(): Promise<void> {
@@ -108,16 +119,20 @@ export class PostgresPlaces {
 
   #write(batch: readonly NewPlace[]): Promise<unknown> {
     const places = batch.map(({ placed }) => placed.place);
+    // Most runs are nobody's children, and pay nothing for those that are.
+    const parents = batch.some(({ parent }) => parent !== null) ? batch.map(({ parent }) => parent) : [];
+    const [types, columns] =
+      parents.length > 0 ? [', $8::text[], $9::float8[]', ', parent_id, parent_ordinal'] : ['', ''];
     return this.#tables.rows(
       'accept runs',
       `WITH new AS (
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::float8[], $7::float8[])
-          AS n (id, job_id, lane, ordinal, version_base, since, expires_at)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::float8[], $7::float8[]${types})
+          AS n (id, job_id, lane, ordinal, version_base, since, expires_at${columns})
       ), soon AS (SELECT set_config('synchronous_commit', 'off', true)), expiring AS (
         INSERT INTO @expiries SELECT job_id, lane, expires_at FROM new WHERE expires_at IS NOT NULL ON CONFLICT DO NOTHING
       )
-      INSERT INTO @places (id, job_id, lane, ordinal, version_base, since)
-      SELECT id, job_id, lane, ordinal, version_base, since FROM new, soon ON CONFLICT DO NOTHING`,
+      INSERT INTO @places (id, job_id, lane, ordinal, version_base, since${columns})
+      SELECT id, job_id, lane, ordinal, version_base, since${columns} FROM new, soon ON CONFLICT DO NOTHING`,
       [
         batch.map(({ placed }) => placed.id),
         places.map(({ jobId }) => jobId),
@@ -126,6 +141,7 @@ export class PostgresPlaces {
         places.map(({ versionBase }) => versionBase),
         places.map(({ since }) => since),
         batch.map(({ expiresAt }) => expiresAt),
+        ...(parents.length > 0 ? [parents.map((of) => of?.id ?? null), parents.map((of) => of?.ordinal ?? null)] : []),
       ],
     );
   }

@@ -13,7 +13,7 @@ import type { FleetMessage, FleetServer, FleetServerParts, LaneQueue } from '../
 import { loadPackage } from '../server/missing-package.js';
 import { jobOptions, relayOptions } from '../server/settings-for-bullmq.js';
 import { Outage } from '../server/outage.js';
-import { PostgresBook } from './postgres-book.js';
+import { postgresBook } from './postgres-book.js';
 import { checkPostgresFitness } from './postgres-fitness.js';
 import { PostgresLaneQueue } from './postgres-lane-queue.js';
 import { dropQueue, prepareJobs } from './postgres-migrate.js';
@@ -168,9 +168,10 @@ export class PostgresServer implements FleetServer {
       },
       ...relayOptions(settings, this.processId),
     });
-    const book = new PostgresBook({
+    const book = postgresBook({
       pool: root.connection.pool,
       schema: settings.prefix,
+      jobSchema: jobSchemaOf(settings),
       call: this.call.bind(this),
       alone: this.#alone.bind(this),
     });

@@ -16,18 +16,25 @@ type Parameter = Cell | readonly Cell[];
 const TRY_AGAIN = new Set(['40001', '40P01']);
 const MOST_TRIES = 4;
 
-/** Our tables in one schema: in the texts that it runs, `@` stands for the schema. */
+/** Where tables are: names of schemas that were checked, nothing in them needs quotes. */
+export interface Schemas {
+  /** Ours. */
+  readonly schema: string;
+  /** BullMQ's. */
+  readonly jobSchema: string;
+}
+
+/** Our tables in one schema, and BullMQ's in another: `withSchemas` says what stands for them in the texts that it runs. */
 export class PostgresTables {
   readonly #pool: Queryable;
   readonly #call: Call;
-  readonly #prefix: string;
+  readonly #schemas: Schemas;
   readonly #texts = new Map<string, string>();
 
-  /** @param schema a name that was checked: nothing in it needs quotes. */
-  constructor(pool: Queryable, schema: string, call: Call) {
+  constructor(pool: Queryable, schemas: Schemas, call: Call) {
     this.#pool = pool;
     this.#call = call;
-    this.#prefix = prefixOf(schema);
+    this.#schemas = schemas;
   }
 
   /** Runs one statement, whole or not at all. @throws {TaskError} BACKEND */
@@ -59,11 +66,16 @@ export class PostgresTables {
   #withSchema(text: string): string {
     let known = this.#texts.get(text);
     if (known === undefined) {
-      known = text.replaceAll('@', this.#prefix);
+      known = withSchemas(text, this.#schemas);
       this.#texts.set(text, known);
     }
     return known;
   }
+}
+
+/** A text in which `@` stands for our schema and the dot behind it, and `@jobs.` for that of BullMQ. */
+export function withSchemas(text: string, { schema, jobSchema }: Schemas): string {
+  return text.replaceAll('@jobs.', prefixOf(jobSchema)).replaceAll('@', prefixOf(schema));
 }
 
 /** What goes before the names in a schema. */

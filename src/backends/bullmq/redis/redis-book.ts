@@ -1,11 +1,14 @@
 import type { FleetBook } from '../book/book.js';
+import { redisChildren } from './redis-children.js';
 import { RedisClaims } from './redis-claims.js';
 import { RedisEnds } from './redis-ends.js';
 import { RedisFleet } from './redis-fleet.js';
 import { RedisKeys } from './redis-keys.js';
 import { RedisNotes } from './redis-notes.js';
 import { RedisPlaces } from './redis-places.js';
+import { RedisLent } from './redis-lent.js';
 import { type RedisBookParts, RedisServer } from './redis-script.js';
+import { RedisSteps } from './redis-steps.js';
 
 /**
  * The book on Redis, on the connection that BullMQ uses: so what is sent first is done first. Every change is one script
@@ -20,6 +23,8 @@ export function redisBook(parts: RedisBookParts): FleetBook {
   const keys = new RedisKeys(server);
   const notes = new RedisNotes(server);
   const ends = new RedisEnds(server);
+  const lent = new RedisLent(server);
+  const steps = new RedisSteps(server);
   const fleet = new RedisFleet(server);
   return {
     open: () => fleet.open(),
@@ -27,10 +32,11 @@ export function redisBook(parts: RedisBookParts): FleetBook {
     // The connection is not the book's.
     close: () => Promise.resolve(),
 
-    place: (placed, expiresAt) => places.place(placed, expiresAt),
+    place: (...args) => places.place(...args),
     placesOf: (ids) => places.placesOf(ids),
     page: (below, limit) => places.page(below, limit),
     ofKind: (kind) => places.ofKind(kind),
+    childrenOf: (parent, which) => redisChildren(server, parent, which),
     forget: (gone) => places.forget(gone),
     expired: (now, limit) => places.expired(now, limit),
     unexpire: (jobIds) => places.unexpire(jobIds),
@@ -57,6 +63,15 @@ export function redisBook(parts: RedisBookParts): FleetBook {
     retryAt: (...args) => notes.retryAt(...args),
     deliver: (lane, jobId, delivery) => notes.deliver(lane, jobId, delivery),
     checkpoint: (...args) => notes.checkpoint(...args),
+
+    keepStep: (...args) => steps.keepStep(...args),
+    stepsOf: (jobId) => steps.stepsOf(jobId),
+    dropSteps: (jobId) => steps.dropSteps(jobId),
+
+    limitLane: (lane, most) => lent.limitLane(lane, most),
+    lend: (lane, jobId, token) => lent.lend(lane, jobId, token),
+    takeBack: (...args) => lent.takeBack(...args),
+    dropLent: (withinMs) => lent.dropLent(withinMs),
 
     end: (ended) => ends.end(ended),
     letGo: (lane, jobId) => ends.letGo(lane, jobId),

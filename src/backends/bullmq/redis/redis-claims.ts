@@ -16,7 +16,8 @@ const CLAIM = new RedisScript(
   ENDS,
   `
 local _, id, job, lane, ordinal, base, since, replaces, keyName, fingerprint, keyAt, keyUntil, maxKeys, text,
-  scheduleId, schedule, expectedVersion, redrives, expiresAt, kind, baseStep, dropMost = unpack(ARGV)
+  scheduleId, schedule, expectedVersion, redrives, expiresAt, kind, baseStep, dropMost, parentOrdinal, parentId
+  = unpack(ARGV)
 
 if scheduleId ~= '' then
   local kept = redis.call('HGET', key('schedules'), scheduleId)
@@ -43,6 +44,7 @@ end
 if old then
   if tonumber(ordinal) <= old.ordinal then ordinal = at(old.ordinal + 1) end
   if tonumber(base) <= old.base then base = at(old.base + baseStep) end
+  leaveFamilies({ id }, { old })
   -- BullMQ may still have the job, and deliver it: what says that its run has ended goes with the job then.
   local ended = redis.call('HEXISTS', key('note', old.job), 'end') == 1
   local wasHeld = redis.call('HDEL', key('heldends', old.lane), old.job) == 1
@@ -53,6 +55,10 @@ if old then
   else forgetJobs({ old.job }, old.lane) end
 end
 local place = table.concat({lane, ordinal, base == '0' and '' or base, since, job == id and '' or job}, '\\n')
+if parentId ~= '' then
+  place = table.concat({place, parentOrdinal, parentId}, '\\n')
+  redis.call('SADD', key('children', parentOrdinal, parentId), id)
+end
 redis.call('HSET', key('places'), id, place)
 redis.call('ZADD', key('order'), ordinal, id)
 if kind == 'import' then redis.call('ZADD', key('kind', 'import'), ordinal, id)
@@ -87,6 +93,7 @@ redis.call('HDEL', key('jobtexts'), job)
 redis.call('ZREM', key('unadded'), job)
 local place = placeOf(id)
 if not place or place.job ~= job then return end
+leaveFamilies({ id }, { place })
 forgetPlaces({ id })
 unexpire(job)
 if redrives ~= '' and redis.call('HGET', key('note', redrives), 'redrivenBy') == id then
@@ -141,7 +148,8 @@ export class RedisClaims {
 }
 
 /** Empty where there is nothing. */
-function claimArguments({ id, place, replaces, key, job, schedule, redrives, expiresAt }: Claim): (string | number)[] {
+function claimArguments(claim: Claim): (string | number)[] {
+  const { id, place, replaces, key, job, schedule, redrives, expiresAt, parent } = claim;
   const { jobId, lane, ordinal, versionBase, since } = place;
   const keyParts = key === null ? ['', '', '', '', ''] : [key.name, key.fingerprint, key.at, endOf(key), mostOf(key)];
   const scheduleParts =
@@ -156,6 +164,7 @@ function claimArguments({ id, place, replaces, key, job, schedule, redrives, exp
     kindOfLane(lane),
     baseAfter(0),
     DROP_MOST,
+    ...[parent?.ordinal ?? '', parent?.id ?? ''],
   ];
 }
 

@@ -17,6 +17,7 @@ if onlyIfCancelled == '1' and redis.call('HEXISTS', note, 'cancel') == 0 then re
 redis.call('HSET', note, 'end', text, 'id', id, 'lane', lane, 'status', status, 'finishedAt', finishedAt)
 if name ~= '' then redis.call('HSET', note, 'key', name) end
 redis.call('HDEL', note, 'held', 'left')
+redis.call('DEL', key('steps', job))
 redis.call('SREM', key('cancelling', lane), job)
 redis.call('ZREM', key('retrying', lane), job)
 redis.call('ZREM', key('heldretries', lane), job)

@@ -2,6 +2,8 @@
  * Lua that scripts share. What lies where, each name after the prefix and a colon:
  *
  *   places             hash    run id → place, as `place-text.ts` writes it
+ *   children:{ordinal}:{id}    set     ids of the children of a run
+ *   steps:{job}        hash    key → text of a step
  *   order              zset    run id by ordinal; `kind:import` the same for imports
  *   note:{job}         hash    what is rare about a run, see `redis-notes.ts`
  *   marked:{lane}      set     jobs that `FleetBook.cancels` counts
@@ -15,6 +17,8 @@
  *   keyof              hash    run id → key
  *   keytimes           zset    key by when its time is over
  *   endedkeys          zset    key by the end of its run
+ *   away:{lane}        hash    job → token, of slots that are lent; back:{lane} the same of those that are wanted back
+ *   lentlanes          set     lanes that have any of them
  *   expiry             zset    job by when it expires; `expirylanes` hash job → lane
  *   unadded            zset    job by when it was claimed; `jobtexts` hash job → text
  *   schedules          hash    id → version, newline, JSON
@@ -35,6 +39,8 @@ local function placeFrom(id, text)
   local place = { text = text, lane = fields[1], ordinal = tonumber(fields[2]) }
   place.base = tonumber(fields[3] or '') or 0
   place.job = (fields[5] or '') == '' and id or fields[5]
+  place.children = { 'children', fields[2], id }
+  if fields[7] then place.siblings = key('children', fields[6], fields[7]) end
   return place
 end
 
@@ -50,6 +56,16 @@ end
 local function claimedNoMore(job)
   redis.call('HDEL', key('jobtexts'), job)
   redis.call('ZREM', key('unadded'), job)
+end
+
+-- What is to be found through a run whose record goes, and it through its parent.
+local function leaveFamilies(ids, places)
+  local children = {}
+  for i, place in ipairs(places) do
+    if place.siblings then redis.call('SREM', place.siblings, ids[i]) end
+    children[i] = key(unpack(place.children))
+  end
+  redis.call('DEL', unpack(children))
 end
 
 local function forgetPlaces(ids)
@@ -70,6 +86,18 @@ end
 
 local function unmarkJob(lane, job)
   redis.call('HDEL', key(lane, job), 'defa')
+end
+`;
+
+/** Notes: `redis-notes.ts` says what is in one. */
+export const NOTE = `
+local function readNote(job)
+  return redis.call('HMGET', key('note', job), 'cancel', 'end', 'held', 'left', 'delivery', 'checkpoint', 'stalls',
+    'redrivenBy', 'steps')
+end
+local function isBehind(job, delivery)
+  local kept = redis.call('HMGET', key('note', job), 'end', 'delivery')
+  return kept[1] or tonumber(kept[2] or 0) > tonumber(delivery)
 end
 `;
 
@@ -132,8 +160,11 @@ local function forgetJobs(jobs, lane)
   redis.call('HDEL', key('expirylanes'), unpack(jobs))
   redis.call('HDEL', key('jobtexts'), unpack(jobs))
   redis.call('ZREM', key('unadded'), unpack(jobs))
-  local notes = {}
-  for i, job in ipairs(jobs) do notes[i] = key('note', job) end
-  redis.call('DEL', unpack(notes))
+  local theirs = {}
+  for _, job in ipairs(jobs) do
+    theirs[#theirs + 1] = key('note', job)
+    theirs[#theirs + 1] = key('steps', job)
+  end
+  redis.call('DEL', unpack(theirs))
 end
 `;

@@ -1,26 +1,15 @@
 import type { FleetBook, KeptCancel, Note } from '../book/book.js';
-import { MARK } from './redis-lua.js';
+import { MARK, NOTE } from './redis-lua.js';
 import { listOf, type Reply, RedisScript, type RedisServer, textOf, textOrNull } from './redis-script.js';
 
 /*
- * A note is a hash: `cancel`, `end`, `held`, `left`, `delivery`, `checkpoint`, `stalls` and `redrivenBy` are what a `Note`
- * has; `id`, `lane`, `status`, `finishedAt` and `key` go with `end`, for retention; `replaced` says that the id is another
+ * A note is a hash: `cancel`, `end`, `held`, `left`, `delivery`, `checkpoint`, `stalls`, `redrivenBy` and `steps` are what a
+ * `Note` has; `id`, `lane`, `status`, `finishedAt` and `key` go with `end`, for retention; `replaced` says that the id is another
  * run's, and that the note goes when BullMQ has the job no more.
  */
-const READ = `
-local function readNote(job)
-  return redis.call('HMGET', key('note', job), 'cancel', 'end', 'held', 'left', 'delivery', 'checkpoint', 'stalls',
-    'redrivenBy')
-end
-local function isBehind(job, delivery)
-  local kept = redis.call('HMGET', key('note', job), 'end', 'delivery')
-  return kept[1] or tonumber(kept[2] or 0) > tonumber(delivery)
-end
-`;
-
 const NOTES = new RedisScript(
   'read what is kept beside jobs',
-  READ,
+  NOTE,
   `
 local notes = {}
 for i = 2, #ARGV do notes[i - 1] = readNote(ARGV[i]) end
@@ -77,7 +66,7 @@ return found`;
 
 const HOLD = new RedisScript(
   'keep that an attempt was ended',
-  READ,
+  NOTE,
   `
 local _, lane, job, delivery, text, dueAt = unpack(ARGV)
 if isBehind(job, delivery) then return 0 end
@@ -89,7 +78,7 @@ return 1`,
 
 const RETRY_AT = new RedisScript(
   'keep when a run is tried again',
-  READ,
+  NOTE,
   `
 local _, lane, job, delivery, dueAt = unpack(ARGV)
 if isBehind(job, delivery) then return end
@@ -100,7 +89,7 @@ redis.call('ZADD', key('retrying', lane), dueAt, job)`,
 
 const DELIVER = new RedisScript(
   'take a job up again',
-  READ,
+  NOTE,
   `
 local _, lane, job, delivery = unpack(ARGV)
 local note = key('note', job)
@@ -118,7 +107,7 @@ return readNote(job)`,
 
 const CHECKPOINT = new RedisScript(
   'keep a checkpoint',
-  READ,
+  NOTE,
   `
 local _, job, delivery, text, stalls = unpack(ARGV)
 if isBehind(job, delivery) then return 0 end
@@ -194,12 +183,13 @@ const NO_NOTE: Note = {
   delivery: 0,
   checkpoint: null,
   stallsBefore: 0,
+  steps: false,
   redrivenBy: null,
 };
 
 function readNote(fields: readonly Reply[]): Note | undefined {
   if (fields.every((field) => field === null)) return undefined;
-  const [cancel, end, held, left, delivery, checkpoint, stalls, redrivenBy] = fields.map(textOrNull);
+  const [cancel, end, held, left, delivery, checkpoint, stalls, redrivenBy, steps] = fields.map(textOrNull);
   return {
     cancel: cancel ? (JSON.parse(cancel) as KeptCancel) : null,
     end: end ?? null,
@@ -208,6 +198,7 @@ function readNote(fields: readonly Reply[]): Note | undefined {
     delivery: Number(delivery ?? 0),
     checkpoint: checkpoint ?? null,
     stallsBefore: Number(stalls ?? 0),
+    steps: steps === '1',
     redrivenBy: redrivenBy ?? null,
   };
 }

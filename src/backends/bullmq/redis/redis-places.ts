@@ -1,4 +1,4 @@
-import type { FleetBook, Place, Placed } from '../book/book.js';
+import type { FleetBook, ParentName, Place, Placed } from '../book/book.js';
 import { kindOfLane } from '../runs/lane-name.js';
 import { readPlace, writePlace } from '../book/place-text.js';
 import { ENDS, KEYS, PLACES } from './redis-lua.js';
@@ -45,12 +45,17 @@ for i, name in ipairs(redis.call('HMGET', key('keyof'), unpack(ids))) do
   if kept and kept.job == jobs[i] then dropKey(name) end
 end
 forgetJobs(jobs, lane)
-local theirs = {}
+local theirs, places = {}, {}
 for i, text in ipairs(redis.call('HMGET', key('places'), unpack(ids))) do
   local place = placeFrom(ids[i], text)
-  if place and place.job == jobs[i] then theirs[#theirs + 1] = ids[i] end
+  if place and place.job == jobs[i] then
+    theirs[#theirs + 1] = ids[i]
+    places[#places + 1] = place
+  end
 end
-if #theirs > 0 then forgetPlaces(theirs) end`,
+if #theirs == 0 then return end
+leaveFamilies(theirs, places)
+forgetPlaces(theirs)`,
 );
 
 const EXPIRED = new RedisScript(
@@ -64,9 +69,14 @@ return {jobs, redis.call('HMGET', key('expirylanes'), unpack(jobs))}`,
 /** How many places one command writes or forgets at most: the server does nothing else meanwhile. */
 const WRITE_MOST = 500;
 
+/** A place that is to be written. */
+interface NewPlace extends Placed {
+  readonly parent: ParentName | null;
+}
+
 /** What was placed in a turn and is not sent yet. */
 class Batch {
-  readonly placed: Placed[] = [];
+  readonly placed: NewPlace[] = [];
   readonly expiring: { readonly place: Place; readonly expiresAt: number }[] = [];
   readonly written: Promise<void>;
 
@@ -89,10 +99,10 @@ export class RedisPlaces {
    * Is sent in a microtask that was asked for before this returns. BullMQ's `addJob` waits for its client first, and so
    * sends later, when it is called after this: the job of a run is never there without its place.
    */
-  place(placed: Placed, expiresAt: number | null): Promise<void> {
+  place({ id, place }: Placed, expiresAt: number | null, parent: ParentName | null = null): Promise<void> {
     const batch = (this.#batch ??= new Batch((written) => this.#write(written)));
-    batch.placed.push(placed);
-    if (expiresAt !== null) batch.expiring.push({ place: placed.place, expiresAt });
+    batch.placed.push({ id, place, parent });
+    if (expiresAt !== null) batch.expiring.push({ place, expiresAt });
     return batch.written;
   }
 
@@ -152,7 +162,6 @@ export class RedisPlaces {
   #write(batch: Batch): Promise<void> {
     this.#batch = undefined;
     return this.#server.call('place runs', async () => {
-      this.#server.sendTogether();
       const sent: Promise<unknown>[] = [];
       for (let at = 0; at < batch.placed.length; at += WRITE_MOST)
         sent.push(...this.#send(batch.placed.slice(at, at + WRITE_MOST)));
@@ -162,18 +171,21 @@ export class RedisPlaces {
   }
 
   /** In this order: what is listed has a place. */
-  #send(placed: readonly Placed[]): Promise<unknown>[] {
+  #send(placed: readonly NewPlace[]): Promise<unknown>[] {
     const { client, key } = this.#parts;
+    // First, so that a child which has a place is found through its parent.
+    const sent: Promise<unknown>[] = [];
     const texts: string[] = [];
     const order: (string | number)[] = [];
     const imports: (string | number)[] = [];
     for (const each of placed) {
-      const { id, place } = each;
-      texts.push(id, writePlace(each));
+      const { id, place, parent } = each;
+      if (parent !== null) sent.push(client.sadd(key('children', String(parent.ordinal), parent.id), id));
+      texts.push(id, writePlace(each, parent));
       order.push(place.ordinal, id);
       if (kindOfLane(place.lane) === 'import') imports.push(place.ordinal, id);
     }
-    const sent = [client.hset(key('places'), ...texts), client.zadd(key('order'), ...order)];
+    sent.push(client.hset(key('places'), ...texts), client.zadd(key('order'), ...order));
     if (imports.length > 0) sent.push(client.zadd(key('kind:import'), ...imports));
     return sent;
   }

@@ -21,9 +21,6 @@ local function key(...) return ARGV[1] .. ':' .. table.concat({...}, ':') end
 local function at(number) return string.format('%.17g', number) end
 `;
 
-/** Looked up once: fake timers that replace it must not keep back what was sent. */
-const afterMicrotasks = process.nextTick.bind(process);
-
 /** What an answer of a script may be: Lua's false is null, and its numbers are cut to integers. */
 export type Reply = string | number | null | readonly Reply[];
 
@@ -51,17 +48,6 @@ export class RedisServer {
 
   key(...names: readonly string[]): string {
     return [this.#prefix, ...names].join(':');
-  }
-
-  /**
-   * What the microtasks from now on send goes in one write: a write for each command is a third of the work of an add.
-   * To be called in a microtask.
-   */
-  sendTogether(): void {
-    if (this.client.status !== 'ready') return;
-    const { stream } = this.client;
-    stream.cork();
-    afterMicrotasks(() => stream.uncork());
   }
 
   /** @throws {TaskError} BACKEND when it fails or takes too long. */

@@ -1,4 +1,5 @@
 import type { StoredRun } from '../../../ports/backend.js';
+import type { RunParent } from '../../../ports/new-run.js';
 import type { Checkpoint } from '../../../ports/checkpoint.js';
 import type { Progress, Run, RunError, RunFailure, RunKind } from '../../../task/run.js';
 import { isFinal, type RunStatus } from '../../../task/status.js';
@@ -22,6 +23,8 @@ export interface RunOrigin {
   readonly owner: string | null;
   readonly idempotencyKey: string | null;
   readonly redriveOf: string | null;
+  readonly parent: RunParent | null;
+  readonly hardLimitMs: number | null;
   /** The checkpoint that it was accepted with, as text. */
   readonly checkpointText: string | null;
   readonly ordinal: number;
@@ -74,6 +77,8 @@ export interface RunState {
   status: RunStatus;
   attempt: number;
   delays: number;
+  /** Only of a run that was delivered: its job was taken before. */
+  begunBefore?: boolean;
   progress: Progress | null;
   dueAt: number | null;
   startedAt: number | null;
@@ -139,6 +144,11 @@ export class FleetRun implements StoredRun {
     return this.state.attempt;
   }
 
+  /** Said of a run that was delivered: the others need not be known so well. */
+  get begunBefore(): boolean {
+    return this.state.begunBefore ?? true;
+  }
+
   get delays(): number {
     return this.state.delays;
   }
@@ -167,6 +177,14 @@ export class FleetRun implements StoredRun {
     return this.state.redrivenBy;
   }
 
+  get parent(): RunParent | null {
+    return this.origin.parent;
+  }
+
+  get hardLimitMs(): number | null {
+    return this.origin.hardLimitMs;
+  }
+
   get checkpoint(): Checkpoint | null {
     return this.state.checkpoint;
   }
@@ -191,7 +209,7 @@ export class FleetRun implements StoredRun {
       priority: origin.priority,
       tags: origin.tags,
       owner: origin.owner,
-      parentId: null,
+      parentId: origin.parent?.id ?? null,
       redriveOf: origin.redriveOf,
       redrivenBy: state.redrivenBy,
       createdAt: origin.createdAt,

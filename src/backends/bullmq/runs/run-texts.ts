@@ -1,3 +1,4 @@
+import type { RunParent } from '../../../ports/new-run.js';
 import type { Checkpoint } from '../../../ports/checkpoint.js';
 import { CRASH_DEFAULTS } from '../../../task/crash-policy.js';
 import type { Progress } from '../../../task/run.js';
@@ -56,6 +57,8 @@ export function originMembers(origin: RunOrigin): object {
     ...(origin.owner !== null && { owner: origin.owner }),
     ...(origin.idempotencyKey !== null && { key: origin.idempotencyKey }),
     ...(origin.redriveOf !== null && { redriveOf: origin.redriveOf }),
+    ...(origin.parent !== null && { parent: origin.parent }),
+    ...(origin.hardLimitMs !== null && { hardLimitMs: origin.hardLimitMs }),
     ...(origin.checkpointText !== null && { checkpoint: origin.checkpointText }),
     ...(origin.versionBase !== 0 && { versionBase: origin.versionBase }),
     ...(origin.dueAt !== null && { dueAt: origin.dueAt }),
@@ -87,12 +90,25 @@ export function readOriginMembers({ lane, jobId }: JobAddress, members: TextMemb
     owner: members.textOrNull('owner'),
     idempotencyKey: members.textOrNull('key'),
     redriveOf: members.textOrNull('redriveOf'),
+    parent: readParent(members.inner('parent')),
+    hardLimitMs: members.numberOrNull('hardLimitMs'),
     checkpointText: members.textOrNull('checkpoint'),
     ordinal: members.integer('ordinal'),
     versionBase: members.integer('versionBase', 0),
     createdAt: members.number('createdAt'),
     dueAt: members.numberOrNull('dueAt'),
     expiresAt: members.numberOrNull('expiresAt'),
+  };
+}
+
+/** @throws {TaskError} BACKEND when it is anything else. */
+function readParent(members: TextMembers | undefined): RunParent | null {
+  if (members === undefined) return null;
+  return {
+    id: members.text('id'),
+    ordinal: members.integer('ordinal'),
+    depth: members.integer('depth'),
+    key: members.textOrNull('key'),
   };
 }
 
