@@ -1,0 +1,55 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { CallAbort, CallEnd, CallNews } from '../outside/call.js';
+
+/** What a thread says of a call: news, or, where it is too much for the answer of the pool, its end. */
+export type ThreadNews = CallNews | { readonly call: number; readonly end: CallEnd };
+
+/** What a thread answers to the pool when a call has ended. */
+export interface ThreadAnswer {
+  /** How many messages it has sent of the call, which may still be on their way. */
+  readonly said: number;
+  /** Undefined where it was sent as a message. */
+  readonly end: CallEnd | undefined;
+}
+
+/** What a thread sends first: its end of a line that lasts as long as it does. */
+export interface ThreadHello {
+  readonly line: MessagePort;
+}
+
+/** A call in a thread, as its pool sees it: what can be aborted, by ending the thread. */
+export class ThreadCall {
+  readonly hear: (news: CallNews) => void;
+  /** Which number of the shared memory says that it has begun. */
+  readonly place: number;
+  heard = 0;
+  end: CallEnd | undefined;
+  /** What was told to the threads when its signal aborted. */
+  aborted: CallAbort | undefined;
+  /** Resolves when its thread, which is being ended, has ended. */
+  gone: Promise<unknown> | undefined;
+  #kill: (() => void) | undefined;
+
+  constructor(place: number, hear: (news: CallNews) => void) {
+    this.place = place;
+    this.hear = hear;
+  }
+
+  /** Asks the pool to end the thread, or, where the call has not begun, to forget it. */
+  kill(): void {
+    this.#kill?.();
+  }
+
+  /** What the pool listens to. An AbortController would do the same, and cost a third of the call. */
+  get signal(): PoolSignal {
+    return {
+      addEventListener: (_name, listener) => void (this.#kill = listener),
+      removeEventListener: () => void (this.#kill = undefined),
+    };
+  }
+}
+
+interface PoolSignal {
+  addEventListener: (name: 'abort', listener: () => void) => void;
+  removeEventListener: (name: 'abort', listener: () => void) => void;
+}

@@ -1,0 +1,37 @@
+import { MessageChannel, parentPort, workerData } from 'node:worker_threads';
+import type { CallAbort, CallEnd, CallRequest } from '../outside/call.js';
+import { Calls } from '../outside/calls.js';
+import type { ThreadAnswer, ThreadHello, ThreadNews } from './thread-call.js';
+
+const calls = new Calls();
+/** For each place, the call that has begun there. */
+const begun = new Int32Array(workerData as SharedArrayBuffer);
+
+const { port1: line, port2: other } = new MessageChannel();
+line.on('message', (said: CallAbort) => calls.abort(said));
+line.unref();
+parentPort?.postMessage({ line: other } satisfies ThreadHello, [other]);
+
+/** What the pool calls: one handler at a time. */
+export async function call({ request, place }: { request: CallRequest; place: number }): Promise<ThreadAnswer> {
+  Atomics.store(begun, place, request.call);
+  let said = 0;
+  const say = (news: ThreadNews): void => {
+    line.postMessage(news);
+    said += 1;
+  };
+  const end = await calls.call(request, say);
+  if (isSmall(end)) return { said, end };
+  try {
+    say({ call: request.call, end });
+  } catch (error) {
+    return { said, end: { type: 'not cloneable', why: error instanceof Error ? error.message : String(error) } };
+  }
+  return { said, end: undefined };
+}
+
+/** The pool would take the thread down with a value that cannot be cloned: only what surely can is its answer. */
+function isSmall(end: CallEnd): boolean {
+  if (end.type !== 'returned') return true;
+  return !['object', 'function', 'symbol'].includes(typeof end.value) || end.value === null;
+}
