@@ -106,6 +106,7 @@ export class ImportFiles {
       if (state !== undefined) this.#note(run, state, inUse);
     }
     await this.store.belongTo({ storeId, shared }, inUse);
+    await this.store.removeUnused(inUse);
   }
 
   /** Makes the files of a run that an earlier process has left this one's. */

@@ -1,4 +1,4 @@
-import type { TaskManager } from '../manager/task-manager.js';
+import { managerCore, type TaskManager } from '../manager/task-manager.js';
 import type { StartOptions } from '../manager/manager-options.js';
 import type { ByteStream, FileStore } from '../ports/files.js';
 import { checkInteger, checkOptions } from '../task/checks.js';
@@ -7,8 +7,11 @@ import type { ImportFormat } from './import-record.js';
 /** What `importRuns` takes. */
 export interface ImportOptions {
   readonly manager: TaskManager;
-  /** Where bodies are spooled, and failures written. Closed by whoever made it, after the manager. */
-  readonly files: FileStore;
+  /**
+   * Where bodies are spooled, and failures written. Closed by whoever made it, after the manager. The manager's `files`
+   * unless given.
+   */
+  readonly files?: FileStore;
   /** The longest body, in bytes. Default 268,435,456 (256 MiB). */
   readonly maxBytes?: number;
   /**
@@ -42,13 +45,16 @@ const MAX_SPOOL_BYTES = 4_294_967_296;
 /**
  * Fills the defaults in. What `BatchProcessor` takes it checks itself.
  *
- * @throws {TypeError|RangeError} when an option is unknown, a limit is no number of bytes, or there would be no room for
- * the longest body.
+ * @throws {TypeError|RangeError} when an option is unknown, a limit is no number of bytes, there would be no room for the
+ * longest body, or neither these options nor the manager's have `files`.
  */
 export function resolveImportOptions(options: ImportOptions): Required<ImportOptions> {
   checkOptions("importRuns' options", options, KNOWN);
   const { maxBytes = MAX_BYTES, maxSpoolBytes, maxFailuresBytes = MAX_BYTES } = options;
-  const { manager, files, batchSize = 100, maxConcurrent = 5 } = options;
+  const { manager, batchSize = 100, maxConcurrent = 5 } = options;
+  const files = options.files ?? managerCore(manager).options.files;
+  if (files === undefined)
+    throw new TypeError('importRuns needs files, such as fileFolder() makes: give them to it, or to the manager');
   const min = 2 * checkInteger('maxBytes', maxBytes, { min: 1 });
   return {
     manager,

@@ -180,6 +180,7 @@ export class ImportRuns {
       retry: NO_RETRY,
       limits: {},
       crash: CRASH_DEFAULTS,
+      children: 'fail-fast',
       hooks: { onSettled: ({ id }) => this.#imported.spool.removeOf(id) },
       handler: (_, ctx) => this.#run(ctx),
     };

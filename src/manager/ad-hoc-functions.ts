@@ -104,6 +104,7 @@ export function adHocTask(fn: AdHocFunction, options: AdHocOptions): ResolvedTas
       ...(hardLimitMs !== undefined && { hardLimitMs }),
     }),
     crash: CRASH_DEFAULTS,
+    children: 'fail-fast',
     hooks: {},
     handler: (_input, ctx) => fn(ctx),
   };

@@ -10,6 +10,10 @@ export interface Placed {
 export class AtWork<T extends Placed> implements Iterable<T> {
   readonly #members: T[] = [];
 
+  get size(): number {
+    return this.#members.length;
+  }
+
   add(member: T): void {
     member.placeAtWork = this.#members.length;
     this.#members.push(member);

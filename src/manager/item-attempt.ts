@@ -1,12 +1,14 @@
+import type { StoredRun } from '../ports/backend.js';
 import type { TimeLimitError } from '../task/errors.js';
-import { hasCode, TaskError } from '../task/errors.js';
+import { hasCode, NonRetryableError, TaskError } from '../task/errors.js';
 import type { CancelledRequest } from '../task/run.js';
 import type { LogLevel } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
 import { onAbort } from '../timing/on-abort.js';
-import { Attempt, type ForcedEnd } from './attempt.js';
-import { AttemptContext } from './attempt-context.js';
+import type { ForcedEnd } from './attempt-tools.js';
+import { AttemptContext, runOf } from './attempt-context.js';
+import { ParentAttempt } from './parent-attempt.js';
 import type { RunAttemptTools } from './run-attempt.js';
 
 /** One try of one item of an import. */
@@ -42,12 +44,11 @@ export async function callItem(call: ItemCall, tools: RunAttemptTools): Promise<
     tools.slots.give(call.task);
     call.signal.throwIfAborted();
   }
-  return new ItemAttempt(call, tools).run();
+  return new ItemAttempt(call, tools).begin();
 }
 
-class ItemAttempt extends Attempt {
+class ItemAttempt extends ParentAttempt<RunAttemptTools> {
   readonly #call: ItemCall;
-  readonly #tools: RunAttemptTools;
   #forgetSignal: (() => void) | undefined;
   #resolve: (value: unknown) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
@@ -56,11 +57,14 @@ class ItemAttempt extends Attempt {
   constructor(call: ItemCall, tools: RunAttemptTools) {
     super(call.task, tools);
     this.#call = call;
-    this.#tools = tools;
   }
 
   override get runId(): string {
     return this.#call.ctx.runId;
+  }
+
+  override get run(): StoredRun {
+    return runOf(this.#call.ctx);
   }
 
   override get idempotencyKey(): string {
@@ -72,6 +76,12 @@ class ItemAttempt extends Attempt {
     return undefined;
   }
 
+  /** No result could name it. */
+  override storeFile(): Promise<never> {
+    const message = 'ctx.file stores the result of a run, and an item of an import has none: start a run for it';
+    return Promise.reject(new NonRetryableError(message));
+  }
+
   /** Items are found again by the checkpoint of their import. */
   override keepCheckpoint(): boolean {
     return false;
@@ -81,7 +91,7 @@ class ItemAttempt extends Attempt {
     this.#call.ctx.log[level](`item ${this.#call.index}: ${message}`);
   }
 
-  run(): ItemEnd {
+  begin(): ItemEnd {
     const value = new Promise<unknown>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -105,8 +115,8 @@ class ItemAttempt extends Attempt {
   }
 
   protected override onForced(_end: ForcedEnd, error: TimeLimitError | undefined): void {
-    this.#tools.tally.abandoned += 1;
-    this.#tools.logger?.warn(
+    this.tools.tally.abandoned += 1;
+    this.tools.logger?.warn(
       { runId: this.#call.ctx.runId, task: this.task.name, itemIndex: this.#call.index },
       'The handler of an item does not stop; the import goes on without it, its slot stays taken',
     );
@@ -114,18 +124,47 @@ class ItemAttempt extends Attempt {
   }
 
   protected override onLate(): void {
-    this.#tools.tally.abandoned -= 1;
-    this.#tools.tally.dropped += 1;
+    this.tools.tally.abandoned -= 1;
+    this.tools.tally.dropped += 1;
     this.#leave();
   }
 
+  protected override get itemIndex(): number {
+    return this.#call.index;
+  }
+
+  override get mayBeRepeated(): boolean {
+    return true;
+  }
+
+  protected override get slotOwner(): ResolvedTask {
+    return this.task;
+  }
+
+  /** Items count in their process only. */
+  protected override get place(): undefined {
+    return undefined;
+  }
+
+  /** A run has room for the steps of one handler, not for those of every record. */
+  protected override newSteps(): undefined {
+    return undefined;
+  }
+
+  protected override freeSlot(): void {
+    this.tools.slots.give(this.task);
+  }
+
   #cancel(): void {
-    this.cancelWithin(requestOf(this.#call.signal.reason), this.#tools.graceMs);
+    const reason: unknown = this.#call.signal.reason;
+    // The import is not over: whoever goes on with it has use for them.
+    if (hasCode(reason, 'LEASE_LOST') || hasCode(reason, 'RUN_INTERRUPTED')) this.leaveChildren(reason);
+    this.cancelWithin(requestOf(reason), this.tools.graceMs);
   }
 
   #leave(): void {
     this.#forgetSignal?.();
-    this.#tools.slots.give(this.task);
+    this.giveSlot();
     this.#release();
   }
 }

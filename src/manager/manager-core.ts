@@ -1,6 +1,4 @@
-import { inlineExecutor } from '../executors/inline/inline-executor.js';
-import type { Backend, Holder, Lease, MaybePromise, StoredRun, Worker } from '../ports/backend.js';
-import { TaskError } from '../task/errors.js';
+import type { Backend, Holder, Lease, MaybePromise, StoredRun } from '../ports/backend.js';
 import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import type { AnyTask } from '../task/task.js';
@@ -8,11 +6,20 @@ import { TimerQueue } from '../timing/timer-queue.js';
 import { AdHocFunctions } from './ad-hoc-functions.js';
 import { AtWork } from './at-work.js';
 import { EventHub } from './event-hub.js';
+import { Executors } from './executors.js';
 import { callItem, type ItemCall, type ItemEnd } from './item-attempt.js';
+import { enteredBy, type HandlerEntry } from './handler-entry.js';
 import { logFailure } from './failure-log.js';
+import { FireAndForget } from './fire-and-forget.js';
+import { type LifeParts, ManagerLife } from './manager-life.js';
 import type { CloseReport, StartOptions } from './manager-options.js';
+import { ManagerResources } from './manager-resources.js';
+import { OwedWork } from './owed-work.js';
+import { ParentsHere } from './parents-here.js';
+import { cancelChildrenOf } from './pick-up.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import { RunAttempt, type RunAttemptTools } from './run-attempt.js';
+import { RunFiles } from './run-files.js';
 import { type HandleSource, RunHandle } from './run-handle.js';
 import { callHooks } from './run-hooks.js';
 import { RunStarter } from './run-starter.js';
@@ -23,9 +30,6 @@ import { cancelRequest, type Start } from './start-request.js';
 import { TaskRegistry } from './task-registry.js';
 import { WorkHere, type ImportHandling } from './work-here.js';
 
-/** What a manager leaves that never had anything. */
-const NOTHING: CloseReport = Object.freeze({ completed: 0, interrupted: 0, waiting: 0, abandoned: 0 });
-
 /** The parts of a manager, wired together: what its façade and the floor above it work with. */
 export class ManagerCore implements HandleSource {
   readonly options: ResolvedOptions;
@@ -33,41 +37,59 @@ export class ManagerCore implements HandleSource {
   readonly functions = new AdHocFunctions();
   readonly backend: Backend;
   readonly scheduling: Scheduling;
+  readonly owed = new OwedWork();
+  readonly fireAndForget: FireAndForget;
+  /** The files that are results. */
+  readonly files: RunFiles;
   readonly #tools: RunAttemptTools;
-  readonly #starter: RunStarter;
+  readonly starter: RunStarter;
   readonly #hub: EventHub;
   readonly #workHere: WorkHere;
-  #opened: { readonly by: MaybePromise<void> } | undefined;
-  #worker: Worker | undefined;
-  #closing: Promise<CloseReport> | undefined;
-  readonly #closed: (() => void)[] = [];
+  #entry: HandlerEntry | undefined;
+  readonly #life: ManagerLife;
+  readonly #executors: Executors;
 
   constructor(options: ResolvedOptions) {
-    const { clock, concurrency, graceMs, logger, random } = options;
+    const { clock, concurrency, graceMs, logger, maxDepth, random } = options;
+    const resources = new ManagerResources(options.resources, options);
+    const timers = new TimerQueue(clock);
+    const executors = new Executors(options);
+    this.#executors = executors;
     this.options = options;
     this.backend = options.backend;
+    this.files = new RunFiles(this);
     for (const task of options.tasks) this.registry.register(task);
-    this.#starter = new RunStarter(this);
-    this.scheduling = new Scheduling(this, this.#starter);
+    this.starter = new RunStarter(this);
+    this.scheduling = new Scheduling(this, this.starter);
+    this.fireAndForget = new FireAndForget(this);
     this.#hub = new EventHub({ clock, backend: this.backend, open: () => this.open() });
     this.#tools = {
       clock,
       random,
       logger,
       graceMs,
+      resources,
       backend: this.backend,
-      executor: inlineExecutor,
-      timers: new TimerQueue(clock),
-      slots: new Slots(concurrency, clock, () => this.#worker?.wake()),
+      executorOf: (task) => executors.of(task),
+      timers,
+      slots: new Slots({ concurrency, placesOf: (task) => executors.placesOf(task) }, clock, () => this.#life.wake()),
+      files: this.files,
       atWork: new AtWork(),
       tally: { abandoned: 0, dropped: 0 },
+      children: {
+        ...{ source: this, timers, logger, maxDepth, here: new ParentsHere() },
+        ...{ isClosing: () => this.closing, open: () => this.open() },
+        register: (task) => this.registry.register(task),
+        accept: (start, said) => this.starter.startChild(start, said),
+      },
     };
     const { registry, functions } = this;
     this.#workHere = new WorkHere({ registry, functions, slots: this.#tools.slots, worksOn: options.worksOn });
+    this.#life = new ManagerLife(this.#lifeParts(resources));
   }
 
   get closing(): boolean {
-    return this.#closing !== undefined;
+    return this.#life.closing;
   }
 
   get atWork(): number {
@@ -78,46 +100,54 @@ export class ManagerCore implements HandleSource {
     return this.#tools.tally;
   }
 
-  /** Opens the backend and begins to work, once. */
-  open(): MaybePromise<void> {
-    return (this.#opened ??= { by: this.#open() }).by;
-  }
-
-  #open(): MaybePromise<void> {
-    const { clock, logger, queueLimit, retention } = this.options;
-    const observer = {
-      settled: (run: StoredRun) => this.#settled(run),
-      forgotten: (run: StoredRun) => this.#workHere.forget(run),
-      cancelledLate: () => this.cancelledLate(),
-    };
-    const opened = this.backend.open({ clock, logger, queueLimit, retention, observer });
-    if (!(opened instanceof Promise)) return this.#work();
-    return opened.then(
-      () => this.#work(),
-      (error: unknown) => {
-        this.#opened = undefined; // whatever was in the way may be gone the next time
-        throw error;
-      },
-    );
-  }
-
-  #work(): MaybePromise<void> {
-    // Closed while it was being opened: nothing begins any more.
-    if (this.#closing !== undefined) return;
-    if (this.options.worksOn !== null) {
-      this.#worker = this.backend.work({
+  #lifeParts(resources: ManagerResources): LifeParts {
+    const { backend, options, owed, files, scheduling } = this;
+    const { clock } = options;
+    const { atWork, slots, timers } = this.#tools;
+    return {
+      ...{ options, backend, resources, owed, files },
+      openBackend: () => this.#openBackend(),
+      work: {
         freeSlots: (kind, task) => this.#workHere.freeSlots(kind, task),
         limitsOf: (task) => this.registry.find(task)?.limits,
         take: (run, lease) => this.#take(run, lease),
-      });
-    }
-    return this.scheduling.open();
+      },
+      openSchedules: () => scheduling.open(),
+      stopStarting: () => {
+        scheduling.close();
+        this.starter.close();
+      },
+      shutDown: (graceMs) => shutDown({ backend, clock, atWork, slots }, graceMs),
+      closeExecutors: () => this.#executors.close(),
+      end: () => {
+        this.#hub.end();
+        timers.clear();
+        slots.close();
+      },
+    };
   }
 
-  /** @throws {TaskError} MANAGER_CLOSED from the call of `close` on. */
-  refuseIfClosing(): void {
-    if (this.#closing !== undefined)
-      throw new TaskError('MANAGER_CLOSED', 'The manager is closed and takes no new runs');
+  /** Opens resources and backend, and begins to work, once. */
+  open(): MaybePromise<void> {
+    return this.#life.open();
+  }
+
+  #openBackend(): MaybePromise<void> {
+    const { clock, logger, queueLimit, retention } = this.options;
+    const observer = {
+      settled: (run: StoredRun) => this.#settled(run),
+      forgotten: (run: StoredRun) => this.#forgotten(run),
+      cancelledLate: () => this.cancelledLate(),
+    };
+    return this.backend.open({ clock, logger, queueLimit, retention, observer });
+  }
+
+  /**
+   * @param owed what is started was promised before `close` was called.
+   * @throws {TaskError} MANAGER_CLOSED from the call of `close` on.
+   */
+  refuseIfClosing(owed = false): void {
+    this.#life.refuseIfClosing(owed);
   }
 
   /** Opens the backend where nobody has, and asks it whether it is there. @throws {TaskError} BACKEND when it is not. */
@@ -128,22 +158,22 @@ export class ManagerCore implements HandleSource {
 
   /** Imports may begin that could not before. */
   wake(): void {
-    this.#worker?.wake();
+    this.#life.wake();
   }
 
   /** Makes a task known; runs of it that an earlier process has left may begin. */
   register(task: AnyTask): void {
     this.registry.register(task);
-    this.#worker?.wake();
+    this.#life.wake();
   }
 
   /** Checks, validates, accepts. Answers at once where schema and backend do. */
   start(start: Start, options: StartOptions | undefined): MaybePromise<RunHandle<unknown>> {
-    return this.#starter.start(start, options);
+    return this.starter.start(start, options);
   }
 
   redrive(id: string): Promise<RunHandle<unknown>> {
-    return this.#starter.redrive(id);
+    return this.starter.redrive(id);
   }
 
   handle(id: string): RunHandle<unknown> {
@@ -178,42 +208,12 @@ export class ManagerCore implements HandleSource {
 
   /** The first call decides the grace. */
   close(graceMs: number): Promise<CloseReport> {
-    if (this.#closing !== undefined) return this.#closing;
-    // In this turn: what waits for the next one must not begin any more.
-    this.#worker?.stop();
-    this.scheduling.close();
-    this.#closing = this.#close(graceMs);
-    this.#starter.close();
-    return this.#closing;
-  }
-
-  async #close(graceMs: number): Promise<CloseReport> {
-    const { backend, atWork, timers, slots } = this.#tools;
-    const opened = await this.#hasOpened();
-    const { clock } = this.options;
-    const report = opened ? await shutDown({ backend, clock, atWork, slots }, graceMs) : NOTHING;
-    this.#hub.end();
-    timers.clear();
-    slots.close();
-    if (opened) await backend.close();
-    for (const callback of this.#closed) callback();
-    return report;
-  }
-
-  /** A backend that cannot be opened holds nothing that could be closed. */
-  async #hasOpened(): Promise<boolean> {
-    try {
-      await this.open();
-      return true;
-    } catch (error) {
-      this.options.logger?.error({ err: error }, 'The backend of a manager that closes could not be opened');
-      return false;
-    }
+    return this.#life.close(graceMs);
   }
 
   /** Calls back when the manager has closed. */
   whenClosed(callback: () => void): void {
-    this.#closed.push(callback);
+    this.#life.whenClosed(callback);
   }
 
   /**
@@ -226,17 +226,31 @@ export class ManagerCore implements HandleSource {
     this.wake();
   }
 
+  /** Says what stands around every handler from now on: their asynchronous context is that of whoever woke them otherwise. */
+  enterHandlersBy(entry: HandlerEntry): void {
+    this.#entry = entry;
+  }
+
   /** Tries one item of an import. */
   callItem(call: ItemCall): Promise<ItemEnd> {
     return callItem(call, this.#tools);
   }
 
   #take(run: StoredRun, lease: Lease): Holder {
-    return new RunAttempt(lease, this.#workHere.definitionOf(run), this.#tools);
+    const attempt = new RunAttempt(lease, this.#workHere.definitionOf(run), this.#tools);
+    return this.#entry === undefined ? attempt : enteredBy(this.#entry, attempt);
+  }
+
+  #forgotten(run: StoredRun): void {
+    this.#workHere.forget(run);
+    this.files.forget(run);
   }
 
   #settled(run: StoredRun): void {
     if (run.task === null) this.functions.ended(run.id);
+    this.#life.noteEnd(run);
+    // An attempt has ended its children before it has completed.
+    if (run.attempt > 0 && run.status !== 'completed') void cancelChildrenOf(run, this.#tools.children);
     const { hooks, logger } = this.options;
     const task = this.#workHere.taskOf(run);
     if (run.status === 'failed' && logger !== undefined) logFailure(run, logger);

@@ -16,7 +16,14 @@ export async function countRuns(core: ManagerCore): Promise<ManagerCounts> {
     }
   }
   const { abandoned, dropped } = core.tally;
-  return { total, tasks: ownMembers(tasks), atWork: core.atWork, abandoned, dropped };
+  return {
+    total,
+    tasks: ownMembers(tasks),
+    atWork: core.atWork,
+    abandoned,
+    dropped,
+    fireAndForget: core.fireAndForget.counts,
+  };
 }
 
 /** A task may be called `__proto__`. */

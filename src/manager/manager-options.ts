@@ -1,9 +1,12 @@
 import type { Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
+import type { ExecutorSource } from '../ports/executor.js';
+import type { FileStore } from '../ports/files.js';
 import type { Logger } from '../ports/logger.js';
 import type { RetryPolicy } from '../task/retry-policy.js';
 import type { Run } from '../task/run.js';
 import type { RunStatus } from '../task/status.js';
+import type { ResourceDefinitions } from '../task/resources.js';
 import type { AnyTask, RunHooks } from '../task/task.js';
 
 /**
@@ -56,7 +59,32 @@ export interface ManagerOptions extends RunHooks {
   readonly queueLimit?: number;
   /** How long a cancelled handler may go on before its run ends without it. Default 10,000 ms. */
   readonly graceMs?: number;
+  /**
+   * How deep child runs may go: 1 lets runs start children, but not those children of their own. One that would be deeper
+   * is refused with a `NonRetryableError`. 0 to 100, default 16.
+   */
+  readonly maxDepth?: number;
   readonly retention?: RetentionOptions;
+  /** How threads and processes are made: what `threads()` and `processes()` of `errand/thread` give. Their defaults unless given. */
+  readonly executors?: readonly ExecutorSource[];
+  /**
+   * For how long the event loop may stand still while inline handlers are at work before the logs of their runs are told of it,
+   * at level `warn`: at least 20 ms, or `Infinity` for never. Default 200 ms. What is a little above it may go unseen. By the
+   * computer's clock only: with another `clock` nothing is told.
+   */
+  readonly stallMs?: number;
+  /**
+   * What handlers find in `ctx.resources`. Opened in the order given, before any run begins; closed in reverse order at
+   * the end of `close`. Where `work` is false, nobody needs them here, and they are not opened.
+   */
+  readonly resources?: ResourceDefinitions;
+  /**
+   * Where the files go that are results of runs (`ctx.file`), and those of imports: `fileFolder({ folder })`, one for each
+   * manager, closed by whoever made it, after the manager. Where several processes share the runs it is a folder that all of
+   * them see. Unless given, files of runs in memory go to the system's temporary files, and those that outlive the process
+   * cannot have any.
+   */
+  readonly files?: FileStore;
   /** Where hooks that throw, abandoned handlers and the like are reported. Nowhere unless given. */
   readonly logger?: Logger;
   /** For tests: where every time and timer comes from. The computer's clock unless given. */
@@ -85,6 +113,8 @@ export interface StartOptions {
   readonly expiresInMs?: number;
   /** A second start with the same key, task, input and options gives the first one's run; anything other is `KEY_REUSED`. */
   readonly idempotencyKey?: string;
+  /** A hard limit of this run alone, in milliseconds from the start of each attempt: at least 1. The shorter of it and the task's counts. */
+  readonly hardLimitMs?: number;
   /** At most 16. */
   readonly tags?: readonly string[];
   /** Whose run it is: a name for the application's own use. Idempotency keys are kept apart by it. */
@@ -98,6 +128,37 @@ export interface AdHocOptions extends Omit<StartOptions, 'id'> {
   readonly softLimitMs?: number;
   readonly hardLimitMs?: number;
 }
+
+/** What `fireAndForget` takes for a task. */
+export interface FireAndForgetOptions extends StartOptions {
+  /** An attempt ends after so long. Default 60,000 ms, unless the task has a hard limit of its own. */
+  readonly hardLimitMs?: number;
+}
+
+/** What `fireAndForget` takes for a function. */
+export interface FireAndForgetFunctionOptions extends AdHocOptions {
+  /** What the run's id begins with, for whoever looks at it. Default `'fire-and-forget'`. */
+  readonly name?: string;
+  /** An attempt ends after so long. Default 60,000 ms. */
+  readonly hardLimitMs?: number;
+}
+
+/** What was handed to `fireAndForget` since the manager was made. */
+export interface FireAndForgetCounts {
+  /** Runs that were accepted. */
+  readonly started: number;
+  /** Starts that were refused. */
+  readonly refused: number;
+  /** Runs that ended as `failed`, as far as was heard here. */
+  readonly failed: number;
+  /** Neither refused nor ended yet. */
+  readonly pending: number;
+}
+
+/** What `start` takes after a task: its input, which may be left out where the schema lets it be, and options. */
+export type StartArguments<Input, Options = StartOptions> = undefined extends Input
+  ? [input?: Input, options?: Options]
+  : [input: Input, options?: Options];
 
 /** Which runs `list` gives. */
 export interface ListQuery {
@@ -144,6 +205,7 @@ export interface ManagerCounts {
   readonly abandoned: number;
   /** Progress, logs, results and cancels that came after their run or attempt had ended, since the manager was made. */
   readonly dropped: number;
+  readonly fireAndForget: FireAndForgetCounts;
 }
 
 /** What `close` left. */

@@ -1,11 +1,10 @@
-import { show } from '../task/checks.js';
+import { checkProgress, MAX_NOTE } from '../task/check-progress.js';
 import type { Progress } from '../task/run.js';
 import type { Clock } from '../ports/clock.js';
 import type { QueuedTimer, TimerQueue } from '../timing/timer-queue.js';
 
 /** At most ten a second. */
 const INTERVAL_MS = 100;
-const MAX_NOTE = 500;
 
 /** Takes every progress that a handler tells, stores at most ten a second, and always the last. */
 export class ProgressMeter {
@@ -25,9 +24,7 @@ export class ProgressMeter {
 
   /** @throws {TypeError|RangeError} when a count is not a finite number of at least 0, or the note no string. */
   tell(done: number, total: number | null, note: string | null): void {
-    checkCount('done', done);
-    if (total !== null) checkCount('total', total);
-    if (note !== null) checkNote(note);
+    checkProgress(done, total, note);
     if (done < this.#done) return;
     this.#done = done;
     this.#pending = { done, total, note: note === null ? null : note.slice(0, MAX_NOTE) };
@@ -46,14 +43,4 @@ export class ProgressMeter {
     this.#store(Object.freeze(this.#pending));
     this.#pending = undefined;
   }
-}
-
-function checkCount(what: string, value: unknown): void {
-  if (typeof value !== 'number') throw new TypeError(`${what} must be a number of at least 0; got ${show(value)}`);
-  if (!(value >= 0 && value < Infinity))
-    throw new RangeError(`${what} must be a finite number of at least 0; got ${value}`);
-}
-
-function checkNote(value: unknown): void {
-  if (typeof value !== 'string') throw new TypeError(`note must be a string; got ${show(value)}`);
 }

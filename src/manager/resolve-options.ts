@@ -1,12 +1,16 @@
 import { memoryBackend } from '../backends/memory/memory-backend.js';
 import type { Backend, Retention } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
+import type { ExecutorSource } from '../ports/executor.js';
+import type { FileStore } from '../ports/files.js';
 import type { Logger } from '../ports/logger.js';
 import { checkDuration, checkInteger, checkLimit, checkOptions, show } from '../task/checks.js';
 import { TaskError } from '../task/errors.js';
 import type { AnyTask, RunHooks } from '../task/task.js';
 import { systemClock } from '../timing/system-clock.js';
+import { resolveExecutors } from './executors.js';
 import type { ManagerOptions, RetentionOptions } from './manager-options.js';
+import { type NamedResource, resolveResources } from './resolve-resources.js';
 import { type QueueFilter, resolveWork } from './resolve-work.js';
 import { safeLogger } from './safe-logger.js';
 
@@ -19,12 +23,21 @@ export interface ResolvedOptions {
   readonly concurrency: number;
   readonly queueLimit: number;
   readonly graceMs: number;
+  readonly maxDepth: number;
   readonly retention: Retention;
+  readonly resources: readonly NamedResource[];
   readonly hooks: RunHooks;
+  readonly files: FileStore | undefined;
+  readonly executors: readonly ExecutorSource[];
+  readonly stallMs: number;
   readonly logger: Logger | undefined;
   readonly clock: Clock;
   readonly random: () => number;
 }
+
+/** How many runs may be below one another. A cancel goes down all of them in one turn. */
+const DEFAULT_DEPTH = 16;
+const MOST_DEPTH = 100;
 
 const HOUR_MS = 3_600_000;
 const DEFAULT_RETENTION: Retention = {
@@ -43,7 +56,12 @@ const KNOWN = [
   'concurrency',
   'queueLimit',
   'graceMs',
+  'maxDepth',
   'retention',
+  'resources',
+  'files',
+  'executors',
+  'stallMs',
   'logger',
   'clock',
   'random',
@@ -53,6 +71,8 @@ const KNOWN = [
 
 /** Enough of them to know one by. */
 const BACKEND_METHODS = ['open', 'accept', 'find', 'work', 'settle', 'close'];
+
+const STORE_METHODS = ['belongTo', 'labelled', 'put', 'open', 'remove'];
 
 /** The backends that serve a manager, or did. */
 const taken = new WeakSet<Backend>();
@@ -79,9 +99,11 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
     if (hook !== undefined && typeof hook !== 'function')
       throw new TypeError(`${what} must be a function; got ${show(hook)}`);
   }
-  const { backend = memoryBackend(), logger, clock = systemClock, random = Math.random } = options;
+  const { backend = memoryBackend(), files, logger, clock = systemClock, random = Math.random } = options;
   if (!hasMethods(backend, BACKEND_METHODS))
     throw new TypeError(`backend must be a backend, such as memory() gives; got ${show(backend)}`);
+  if (files !== undefined && !hasMethods(files, STORE_METHODS))
+    throw new TypeError(`files must be a store of files, such as fileFolder() makes; got ${show(files)}`);
   if (logger !== undefined) checkMethods('logger', logger, ['debug', 'info', 'warn', 'error']);
   checkMethods('clock', clock, ['now', 'monotonic', 'after']);
   if (typeof random !== 'function') throw new TypeError(`random must be a function; got ${show(random)}`);
@@ -92,12 +114,25 @@ export function resolveOptions(options: ManagerOptions): ResolvedOptions {
     concurrency: checkLimit('concurrency', concurrency),
     queueLimit: checkLimit('queueLimit', queueLimit),
     graceMs: checkDuration('graceMs', graceMs),
+    maxDepth: checkInteger('maxDepth', options.maxDepth ?? DEFAULT_DEPTH, { min: 0, max: MOST_DEPTH }),
     retention: resolveRetention(options.retention),
+    resources: resolveResources('resources', options.resources ?? {}),
     hooks: { ...(onSettled && { onSettled }), ...(onFailed && { onFailed }) },
+    files,
+    executors: resolveExecutors(options.executors),
+    stallMs: resolveStall(options.stallMs),
     logger: logger && safeLogger(logger),
     clock,
     random,
   };
+}
+
+/** Below that the loop's own work would be told of. */
+const LEAST_STALL_MS = 20;
+const DEFAULT_STALL_MS = 200;
+
+function resolveStall(stallMs = DEFAULT_STALL_MS): number {
+  return stallMs === Infinity ? stallMs : checkDuration('stallMs', stallMs, { min: LEAST_STALL_MS });
 }
 
 function hasMethods(value: unknown, methods: readonly string[]): boolean {

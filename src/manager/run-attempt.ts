@@ -1,80 +1,61 @@
 import type { Backend, Holder, Lease, MaybePromise, Outcome, StoredRun } from '../ports/backend.js';
 import type { Checkpoint } from '../ports/checkpoint.js';
-import type { Logger } from '../ports/logger.js';
 import { TaskError, type TimeLimitError } from '../task/errors.js';
 import { decideRetry } from '../task/retry-policy.js';
 import { describeError } from '../task/run-error.js';
+import type { FileOptions, FileResult, FileSource } from '../task/file-result.js';
 import type { CancelledRequest } from '../task/run.js';
 import type { LogLevel } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
 import type { AtWork } from './at-work.js';
-import { Attempt, type AttemptTools, type ForcedEnd } from './attempt.js';
+import type { ForcedEnd } from './attempt-tools.js';
 import { AttemptContext } from './attempt-context.js';
+import { type SharedPlace, sharedPlace } from './attempt-slot.js';
+import { AttemptFiles } from './attempt-files.js';
+import { AttemptRecord } from './attempt-record.js';
 import { effectKey } from './effect-key.js';
+import { ParentAttempt, type ParentTools } from './parent-attempt.js';
+import { mayBeRepeated, prepare } from './pick-up.js';
 import { ProgressMeter } from './progress-meter.js';
-import type { Slots } from './slots.js';
+import { Steps } from './steps.js';
+import { notTold, type Tally, told } from './told.js';
+import type { RunFiles } from './run-files.js';
 
 /** What the attempts of one manager share. */
-export interface RunAttemptTools extends AttemptTools {
+export interface RunAttemptTools extends ParentTools {
   readonly backend: Backend;
-  readonly slots: Slots;
+  readonly files: RunFiles;
   readonly graceMs: number;
-  readonly logger: Logger | undefined;
   /** The attempts whose handlers are at work. */
   readonly atWork: AtWork<RunAttempt>;
   readonly tally: Tally;
 }
 
-/** What the manager counts. */
-export interface Tally {
-  /** Handlers at work whose run or attempt has ended without them. */
-  abandoned: number;
-  /** Results, errors, progress, log lines and cancels that came too late. */
-  dropped: number;
-}
-
 /** An attempt of a run: reports to the backend that delivered it, and holds a slot until its handler has settled. */
-export class RunAttempt extends Attempt implements Holder {
+export class RunAttempt extends ParentAttempt<RunAttemptTools> implements Holder {
   readonly #run: StoredRun;
   readonly #lease: Lease;
-  readonly #tools: RunAttemptTools;
   /** An import's run holds no slot: its items do. */
   readonly #holdsSlot: boolean;
   #meter: ProgressMeter | undefined;
-  #recorded = false;
-  #recordWatcher: (() => void) | undefined;
-  #telling: Promise<void> | undefined;
+  #files: AttemptFiles | undefined;
+  #record: AttemptRecord | undefined;
+  /** Its end was answered at once. */
+  #answered = false;
   placeAtWork = 0;
 
   constructor(lease: Lease, task: ResolvedTask, tools: RunAttemptTools) {
     super(task, tools);
     this.#run = lease.run;
     this.#lease = lease;
-    this.#tools = tools;
     this.#holdsSlot = lease.run.kind === 'run';
     tools.atWork.add(this);
-    if (this.#holdsSlot) tools.slots.take(this.#slotOwner);
+    if (this.#holdsSlot) tools.slots.take(this.slotOwner);
     else tools.slots.takeImport();
   }
 
-  get run(): StoredRun {
+  override get run(): StoredRun {
     return this.#run;
-  }
-
-  /** Whether the attempt is over and the backend has answered to that. */
-  get recorded(): boolean {
-    return this.#recorded;
-  }
-
-  /** Calls back when the attempt is {@link recorded}, at once where it is. For one caller at a time. */
-  whenRecorded(callback: () => void): void {
-    if (this.#recorded) callback();
-    else this.#recordWatcher = callback;
-  }
-
-  /** Settles when the backend has answered to all that the attempt has reported; undefined where it answers at once. */
-  get telling(): Promise<void> | undefined {
-    return this.#telling;
   }
 
   override get runId(): string {
@@ -85,44 +66,64 @@ export class RunAttempt extends Attempt implements Holder {
     return effectKey(this.#run);
   }
 
+  /** Of its end. Made when it is needed: most ends are answered at once, before anybody asks. */
+  get record(): AttemptRecord {
+    return (this.#record ??= new AttemptRecord(this.#answered));
+  }
+
   begin(): void {
+    const prepared = prepare(this, this.tools.children);
+    if (prepared === undefined) this.#call();
+    else void prepared.then(() => this.#call());
+  }
+
+  /** Its parent has ended: its handler is not called, or sees its signal. */
+  refuse(request: CancelledRequest): void {
+    if (!this.aborted) this.cancel(request);
+  }
+
+  #call(): void {
     this.call(this.#run.input, new AttemptContext(this, this.#run.attempt, null));
   }
 
   cancel(request: CancelledRequest): void {
     // The items of an import have a grace of their own each, and end within it: the import ends right after them.
-    this.cancelWithin(request, this.#holdsSlot ? this.#tools.graceMs : 2 * this.#tools.graceMs);
+    this.cancelWithin(request, this.#holdsSlot ? this.tools.graceMs : 2 * this.tools.graceMs);
   }
 
   lost(): void {
-    if (this.abortLost()) return;
-    this.#noteRecorded();
+    if (this.abortLost(this.tools.graceMs)) return;
+    this.record.note();
     this.#leave();
   }
 
   override tellProgress(done: number, total: number | null, note: string | null): void {
     if (this.ended) {
-      this.#tools.tally.dropped += 1;
+      this.tools.tally.dropped += 1;
       return;
     }
-    const { backend, clock, timers } = this.#tools;
+    const { backend, clock, timers } = this.tools;
     this.#meter ??= new ProgressMeter(
-      (progress) => void this.#catch(() => backend.progress(this.#lease, progress)),
+      (progress) => void this.#tell(() => backend.progress(this.#lease, progress)),
       clock,
       timers,
     );
     this.#meter.tell(done, total, note);
   }
 
+  override storeFile(name: string, source: FileSource, options: FileOptions | undefined): Promise<FileResult> {
+    return (this.#files ??= new AttemptFiles(this, this.tools.files)).store(name, source, options);
+  }
+
   override keepCheckpoint(checkpoint: Checkpoint): MaybePromise<boolean> {
-    return !this.ended && this.#tools.backend.checkpoint(this.#lease, checkpoint);
+    return !this.ended && this.tools.backend.checkpoint(this.#lease, checkpoint);
   }
 
   override writeLog(level: LogLevel, message: string): void {
-    const { backend, logger, tally } = this.#tools;
+    const { backend, logger, tally } = this.tools;
     logger?.[level]({ runId: this.#run.id, task: this.#run.task }, message);
     if (this.ended) tally.dropped += 1;
-    else void this.#catch(() => backend.log(this.#lease, { level, message }));
+    else void this.#tell(() => backend.log(this.#lease, { level, message }));
   }
 
   protected override onReturned(value: unknown): void {
@@ -134,8 +135,8 @@ export class RunAttempt extends Attempt implements Holder {
   }
 
   protected override onForced(end: ForcedEnd, error: TimeLimitError | undefined): void {
-    if (this.#holdsSlot) this.#tools.tally.abandoned += 1;
-    this.#tools.logger?.warn(
+    if (this.#holdsSlot) this.tools.tally.abandoned += 1;
+    this.tools.logger?.warn(
       { runId: this.#run.id, task: this.#run.task, attempt: this.#run.attempt },
       `A handler does not stop (${end}); its run goes on without it, its slot stays taken`,
     );
@@ -143,16 +144,15 @@ export class RunAttempt extends Attempt implements Holder {
   }
 
   protected override onLate(): void {
-    if (this.#holdsSlot) this.#tools.tally.abandoned -= 1;
-    this.#tools.tally.dropped += 1;
+    if (this.#holdsSlot) this.tools.tally.abandoned -= 1;
+    this.tools.tally.dropped += 1;
     // A release must not overtake the end that it belongs to.
-    const released = this.#telling === undefined ? this.#release() : this.#telling.then(() => this.#release());
-    if (released === undefined) this.#leave();
-    else this.#telling = released.then(() => this.#leave());
+    this.record.afterwards(() => this.#release());
+    this.record.afterwards(() => this.#leave());
   }
 
   #release(): Promise<void> | undefined {
-    return this.#catch(() => this.#tools.backend.release(this.#lease));
+    return this.#tell(() => this.tools.backend.release(this.#lease));
   }
 
   #outcomeOf(end: ForcedEnd, error: TimeLimitError | undefined): Outcome {
@@ -166,7 +166,7 @@ export class RunAttempt extends Attempt implements Holder {
     const { retry } = this.task;
     // No policy of a user's is asked about a run that was cancelled: it ends anyway.
     if (this.#run.status === 'cancelling') return { type: 'failed', error, cause };
-    const next = decideRetry(retry, { error: cause, attempt, delays, random: this.#tools.random });
+    const next = decideRetry(retry, { error: cause, attempt, delays, random: this.tools.random });
     return next.again ? { type: 'retry', error, cause, ...next } : { type: 'failed', error, cause };
   }
 
@@ -178,74 +178,81 @@ export class RunAttempt extends Attempt implements Holder {
   #settle(outcome: Outcome): void {
     this.#report(outcome, false);
     // Its slot is free before the backend has answered: the next run begins with the same commit that ends this one.
-    this.#giveSlot();
-    if (this.#telling === undefined) this.#tools.atWork.delete(this);
-    else this.#telling = this.#telling.then(() => this.#tools.atWork.delete(this));
+    this.giveSlot();
+    if (this.#record === undefined) this.tools.atWork.delete(this);
+    else this.#record.afterwards(() => this.tools.atWork.delete(this));
   }
 
   /** The handler is at work no more. */
   #leave(): void {
-    this.#tools.atWork.delete(this);
-    this.#giveSlot();
+    this.tools.atWork.delete(this);
+    this.giveSlot();
   }
 
-  #giveSlot(): void {
-    if (this.#holdsSlot) this.#tools.slots.give(this.#slotOwner);
-    else this.#tools.slots.giveImport();
+  protected override freeSlot(): void {
+    if (this.#holdsSlot) this.tools.slots.give(this.slotOwner);
+    else this.tools.slots.giveImport();
   }
 
   #report(outcome: Outcome, held: boolean): void {
     this.#meter?.flush();
     const answer = this.#settleOnBackend(outcome, held);
-    if (answer === undefined) this.#noteRecorded();
-    else this.#telling = answer.then(() => this.#noteRecorded());
+    if (answer !== undefined) this.record.reported(answer);
+    else if (this.#record !== undefined) this.#record.note();
+    else this.#answered = true;
   }
 
+  /** @returns undefined where the backend has answered. */
   #settleOnBackend(outcome: Outcome, held: boolean): Promise<void> | undefined {
+    let answer: MaybePromise<boolean> | undefined;
     try {
-      return this.#told(this.#tools.backend.settle(this.#lease, outcome, held));
+      answer = this.tools.backend.settle(this.#lease, outcome, held);
+      return told(answer, this.tools, this.#run.id);
     } catch (error) {
-      this.#notTold(error);
+      notTold(error, this.tools, this.#run.id);
+      return undefined;
+    } finally {
+      this.#files?.end(outcome, answer);
+    }
+  }
+
+  #tell(call: () => unknown): Promise<void> | undefined {
+    try {
+      return told(call(), this.tools, this.#run.id);
+    } catch (error) {
+      notTold(error, this.tools, this.#run.id);
       return undefined;
     }
   }
 
-  #noteRecorded(): void {
-    this.#recorded = true;
-    this.#recordWatcher?.();
-  }
-
-  /** A backend that fails must not leave the slot taken for ever. */
-  #catch(call: () => unknown): Promise<void> | undefined {
-    try {
-      return this.#told(call());
-    } catch (error) {
-      this.#notTold(error);
-      return undefined;
-    }
-  }
-
-  /** @returns a promise that never rejects, where the backend answers later. */
-  #told(answer: unknown): Promise<void> | undefined {
-    if (answer instanceof Promise) {
-      return answer.then(
-        (valid) => this.#countDropped(valid),
-        (error: unknown) => this.#notTold(error),
-      );
-    }
-    this.#countDropped(answer);
-    return undefined;
-  }
-
-  #notTold(error: unknown): void {
-    this.#tools.logger?.error({ runId: this.#run.id, err: error }, 'What an attempt reported could not be recorded');
-  }
-
-  #countDropped(valid: unknown): void {
-    if (valid === false) this.#tools.tally.dropped += 1;
-  }
-
-  get #slotOwner(): ResolvedTask | null {
+  protected override get slotOwner(): ResolvedTask | null {
     return this.#run.task === null ? null : this.task;
+  }
+
+  protected override get itemIndex(): null {
+    return null;
+  }
+
+  override get mayBeRepeated(): boolean {
+    return mayBeRepeated(this.#run, this.tools.backend);
+  }
+
+  protected override get place(): SharedPlace | undefined {
+    return this.#holdsSlot ? sharedPlace(this.tools.backend, this.#lease) : undefined;
+  }
+
+  protected override get hardLimitMs(): number | undefined {
+    const { hardLimitMs: own } = this.#run;
+    const { hardLimitMs } = this.task.limits;
+    return own === null ? hardLimitMs : Math.min(own, hardLimitMs ?? Infinity);
+  }
+
+  protected override newSteps(): Steps {
+    return new Steps({
+      backend: this.tools.backend,
+      lease: this.#lease,
+      mayBeKept: this.mayBeRepeated,
+      refuseIfOver: () => this.refuseIfOver(),
+    });
   }
 }

@@ -1,15 +1,21 @@
 import type { Backend, StoredRun } from '../ports/backend.js';
+import type { ByteStream } from '../ports/files.js';
 import { checkOptions, checkSignal } from '../task/checks.js';
+import type { WaitSignal } from '../task/child-handle.js';
 import { TaskError } from '../task/errors.js';
+import { type FileResult, isFileResult } from '../task/file-result.js';
 import { resultError } from '../task/run-error.js';
 import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import { isFinal } from '../task/status.js';
 import { unlessAborted } from '../timing/on-abort.js';
 
+export type { WaitSignal } from '../task/child-handle.js';
+
 /** What a handle asks its manager for. */
 export interface HandleSource {
   readonly backend: Backend;
+  readonly files: { open(result: FileResult): Promise<ByteStream> };
   find(id: string): Promise<StoredRun | undefined>;
   /** Of the run with this id, and where an ordinal is given of no other. */
   cancel(id: string, reason: string | CancelRequest | undefined, ordinal?: number): Promise<Run | undefined>;
@@ -18,10 +24,10 @@ export interface HandleSource {
   events(id: string, run: StoredRun | undefined, signal: AbortSignal | undefined): AsyncIterable<StreamedEvent>;
 }
 
-/** How a wait is ended from outside. */
-export interface WaitSignal {
-  /** Ends the wait: it rejects with the signal's reason; the run goes on. */
-  readonly signal?: AbortSignal;
+/** The file that is the result of a run. */
+export interface ResultFile extends Pick<FileResult, 'name' | 'type' | 'bytes'> {
+  /** Its bytes. It holds a handle of the operating system: read it to its end, or destroy it. */
+  readonly stream: ByteStream;
 }
 
 /**
@@ -65,6 +71,26 @@ export class RunHandle<Result> {
   settled(wait?: WaitSignal): Promise<Run> {
     if (wait !== undefined) return quiet(this.#settleUnless(wait));
     return (this.#settled ??= this.#run === undefined ? quiet(this.#settleLater()) : this.#settle(this.#run));
+  }
+
+  /**
+   * Opens the file that a handler has returned with `ctx.file`, once the run has ended; also the one that a cancelled run
+   * has kept.
+   *
+   * @throws {TaskError} as `result`; RESULT_INVALID where the result is no file; BACKEND when it cannot be read, with the
+   * `details.reason` `'ENOENT'` where it is not there any more.
+   */
+  async file(wait?: WaitSignal): Promise<ResultFile> {
+    const run = await this.settled(wait);
+    if (run.status !== 'completed' && run.result === undefined) throw resultError(run, (await this.#now())?.cause);
+    if (!isFileResult(run.result)) {
+      const details = { runId: this.id };
+      throw new TaskError('RESULT_INVALID', `The result of run ${this.id} is no file: read it with result()`, {
+        details,
+      });
+    }
+    const { name, type, bytes } = run.result;
+    return { name, type, bytes, stream: await this.#source.files.open(run.result) };
   }
 
   /** The run as it is now; undefined where there is none (any more). */

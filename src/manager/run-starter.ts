@@ -3,13 +3,13 @@ import type { DueStart } from '../schedule/scheduler-parts.js';
 import { hasCode, TaskError } from '../task/errors.js';
 import { isFinal } from '../task/status.js';
 import { decodeValue } from '../task/stored-value.js';
-import type { AdHocFunctions } from './ad-hoc-functions.js';
-import type { StartOptions } from './manager-options.js';
+import { type AdHocFunction, type AdHocFunctions, adHocTask } from './ad-hoc-functions.js';
+import type { AdHocOptions, StartOptions } from './manager-options.js';
 import { checkInput, parseInput } from './parse-input.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import { type HandleSource, RunHandle } from './run-handle.js';
 import { RunIds } from './run-id.js';
-import { type Start, startRequest, type StartRequest } from './start-request.js';
+import { checkAdHocOptions, type Start, startRequest, type StartRequest } from './start-request.js';
 import type { TaskRegistry } from './task-registry.js';
 import { Turns } from '../timing/turns.js';
 import { waitUntilFree } from './wait-until-free.js';
@@ -20,7 +20,7 @@ export interface StartSource extends HandleSource {
   readonly registry: TaskRegistry;
   readonly functions: AdHocFunctions;
   open(): MaybePromise<void>;
-  refuseIfClosing(): void;
+  refuseIfClosing(owed?: boolean): void;
 }
 
 /** The way of a start: options, input, acceptance. */
@@ -42,7 +42,7 @@ export class RunStarter {
 
   /** Checks, validates, accepts. Answers at once where schema and backend do. */
   start(start: Start, options: StartOptions | undefined): MaybePromise<RunHandle<unknown>> {
-    this.#source.refuseIfClosing();
+    this.#source.refuseIfClosing(start.owed);
     if (start.name === null) this.#refuseWithoutWork();
     const request = startRequest(start, options, this.#ids);
     const opened = this.#source.open();
@@ -59,6 +59,17 @@ export class RunStarter {
     );
   }
 
+  /** Starts a function under an id. */
+  startFunction(id: string, fn: AdHocFunction, options: AdHocOptions = {}): MaybePromise<RunHandle<unknown>> {
+    checkAdHocOptions(options);
+    return this.start({ task: adHocTask(fn, options), name: null, input: undefined }, { ...options, id });
+  }
+
+  /** @throws {TypeError|RangeError} when an option is unknown, of the wrong type or out of range. */
+  check(start: Start, options: StartOptions | undefined): void {
+    startRequest(start, options, this.#ids);
+  }
+
   #validate(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
     const parsed = parseInput(start.task.input, start.input);
     if (parsed instanceof Promise) return parsed.then(() => this.#acceptOrReplace(start, request));
@@ -71,7 +82,7 @@ export class RunStarter {
   }
 
   #accept(start: Start, request: StartRequest): MaybePromise<RunHandle<unknown>> {
-    this.#source.refuseIfClosing();
+    this.#source.refuseIfClosing(start.owed);
     const { backend, functions } = this.#source;
     const { run, ifActive } = request;
     const accepted =
@@ -113,6 +124,15 @@ export class RunStarter {
     // Where only its handler is still at work, there is nothing left to cancel.
     if (!isFinal(active.status)) await backend.cancel(id, { by: 'caller', reason: 'replaced' }, active.ordinal);
     await waitUntilFree(backend, active, { clock: options.clock, timeoutMs, signal: this.#closing.signal });
+  }
+
+  /** Checks, validates, accepts the child of a run; one with an id is the active run of that id, where there is one. */
+  async startChild(start: Start, options: StartOptions): Promise<Accepted> {
+    this.#source.refuseIfClosing();
+    const { run } = startRequest(start, options, this.#ids);
+    await checkInput(start.task, start.input);
+    this.#source.refuseIfClosing();
+    return this.#source.backend.accept(run, 'return');
   }
 
   /** An id that no run has. */

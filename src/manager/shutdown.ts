@@ -1,13 +1,15 @@
 import type { Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
 import { isFinal, isWaiting } from '../task/status.js';
+import { within } from '../timing/within.js';
+import { STOP_MS } from './stoppable-work.js';
 import type { CloseReport } from './manager-options.js';
 import type { RunAttempt } from './run-attempt.js';
 
 /** How long aborted handlers have to tidy up before they are left behind. */
 const TIDY_UP_MS = 250;
 /** How long the backend has to record what was reported to it last. */
-const RECORD_MS = 500;
+const RECORD_MS = 250;
 
 /** What a shutdown works with. */
 export interface ShutdownParts {
@@ -24,7 +26,7 @@ export interface ShutdownParts {
  */
 export async function shutDown(parts: ShutdownParts, graceMs: number): Promise<CloseReport> {
   const { backend, clock, atWork, slots } = parts;
-  const running = [...atWork].filter((attempt) => !attempt.recorded);
+  const running = [...atWork].filter((attempt) => !attempt.record.answered);
   let waiting = await backend.retire();
   await allRecorded(running, graceMs, clock);
 
@@ -32,6 +34,8 @@ export async function shutDown(parts: ShutdownParts, graceMs: number): Promise<C
   for (const attempt of late) attempt.interrupt();
   await allRecorded(late, TIDY_UP_MS, clock);
   for (const attempt of late) attempt.abandon();
+  // Work that can be ended by force is over when it has stopped.
+  await allRecorded(late, STOP_MS, clock);
   await allTold([...atWork], clock);
 
   const interrupted = new Set(late.filter(({ run }) => run.status !== 'completed'));
@@ -50,7 +54,7 @@ async function allRecorded(attempts: readonly RunAttempt[], timeoutMs: number, c
   await within(timeoutMs, clock, (done) => {
     let open = attempts.length;
     for (const attempt of attempts) {
-      attempt.whenRecorded(() => {
+      attempt.record.when(() => {
         open -= 1;
         if (open === 0) done();
       });
@@ -60,17 +64,7 @@ async function allRecorded(attempts: readonly RunAttempt[], timeoutMs: number, c
 
 /** Waits until the backend has answered to all that these attempts have reported; it may never do so. */
 async function allTold(attempts: readonly RunAttempt[], clock: Clock): Promise<void> {
-  const telling = attempts.flatMap((attempt) => attempt.telling ?? []);
+  const telling = attempts.flatMap((attempt) => attempt.record.telling ?? []);
   if (telling.length === 0) return;
   await within(RECORD_MS, clock, (done) => void Promise.all(telling).then(done));
-}
-
-function within(timeoutMs: number, clock: Clock, begin: (done: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.after(timeoutMs, resolve);
-    begin(() => {
-      timer.cancel();
-      resolve();
-    });
-  });
 }

@@ -10,9 +10,24 @@ const MAX_IMPORTS = 100;
 /** Whose limits count: a task's; ad-hoc functions (null) have none of their own. */
 export type SlotOwner = ResolvedTask | null;
 
+/** Where handlers execute that are no handlers of the event loop: only so many at once. */
+export interface Places {
+  readonly count: number;
+  taken: number;
+}
+
+/** What bounds handlers. */
+export interface SlotLimits {
+  /** Of all of them together. */
+  readonly concurrency: number;
+  /** Of those that share an executor; undefined where that takes any number. */
+  readonly placesOf?: (task: ResolvedTask) => Places | undefined;
+}
+
 /** The slots of one task. */
 interface TaskSlots {
   readonly concurrency: number;
+  readonly places: Places | undefined;
   readonly rate: RateWindow | undefined;
   atWork: number;
   /** Whether an item goes first where items and runs wait: a run has got the last slot of the task. */
@@ -33,21 +48,23 @@ interface Waiter {
  * has settled, and not before: an abandoned handler keeps its slot, so a limit stays a limit.
  */
 export class Slots {
-  readonly #concurrency: number;
+  readonly #limits: SlotLimits;
   readonly #clock: Clock;
   readonly #wake: () => void;
   readonly #tasks = new Map<SlotOwner, TaskSlots>();
   /** Whose slots were looked at last: mostly they are looked at again. */
   #last: { readonly task: SlotOwner; readonly slots: TaskSlots } | undefined;
   readonly #waiters: Waiter[] = [];
+  /** Those who have lent a slot and want it again: they go before everybody else. */
+  readonly #returning: Waiter[] = [];
   #atWork = 0;
   #imports = 0;
   #rateTimer: Timer | undefined;
   #rateWakeAt = Infinity;
 
   /** @param wake is called when a slot may have become free for the backend. */
-  constructor(concurrency: number, clock: Clock, wake: () => void) {
-    this.#concurrency = concurrency;
+  constructor(limits: SlotLimits, clock: Clock, wake: () => void) {
+    this.#limits = limits;
     this.#clock = clock;
     this.#wake = wake;
   }
@@ -60,7 +77,7 @@ export class Slots {
   /** How many more handlers of this task may begin now. */
   free(task: SlotOwner): number {
     const slots = this.#of(task);
-    const free = Math.min(this.#concurrency - this.#atWork, slots.concurrency - slots.atWork);
+    const free = this.#freeOf(slots);
     if (free <= 0 || slots.rate === undefined) return free;
     const now = this.#clock.monotonic();
     const waitMs = slots.rate.waitMs(now);
@@ -77,10 +94,27 @@ export class Slots {
   /** The handler has settled. */
   give(task: SlotOwner): void {
     const slots = this.#of(task);
-    slots.atWork -= 1;
-    this.#atWork -= 1;
+    this.#count(slots, -1);
+    if (this.#returning.length > 0 && this.#handBack()) return;
     if (this.#waiters.length > 0) this.#handOut(slots);
     this.#wake();
+  }
+
+  /**
+   * Takes a slot again that was given while a handler waited: as soon as there is one, before anybody who has not begun,
+   * and whatever the rate.
+   *
+   * @param grant called once, perhaps in this call, when the slot is taken
+   * @returns gives the wait up.
+   */
+  takeBack(task: SlotOwner, grant: () => void): () => void {
+    const waiter: Waiter = { task, slots: this.#of(task), grant };
+    this.#returning.push(waiter);
+    this.#handBack();
+    return () => {
+      const at = this.#returning.indexOf(waiter);
+      if (at >= 0) this.#returning.splice(at, 1);
+    };
   }
 
   /** How many more imports may begin now: they hold no slot, their items do. */
@@ -122,10 +156,32 @@ export class Slots {
   }
 
   #take(slots: TaskSlots, byRun: boolean): void {
-    slots.atWork += 1;
+    this.#count(slots, 1);
     slots.itemsTurn = byRun;
-    this.#atWork += 1;
     slots.rate?.note(this.#clock.monotonic());
+  }
+
+  #count(slots: TaskSlots, more: 1 | -1): void {
+    slots.atWork += more;
+    if (slots.places !== undefined) slots.places.taken += more;
+    this.#atWork += more;
+  }
+
+  /** Without a look at the rate. */
+  #freeOf({ concurrency, atWork, places }: TaskSlots): number {
+    const free = Math.min(this.#limits.concurrency - this.#atWork, concurrency - atWork);
+    return places === undefined ? free : Math.min(free, places.count - places.taken);
+  }
+
+  /** What one handler gives, one other can take: none but the first who fits could have begun since. */
+  #handBack(): boolean {
+    const at = this.#returning.findIndex(({ slots }) => this.#freeOf(slots) > 0);
+    const waiter = this.#returning[at];
+    if (waiter === undefined) return false;
+    this.#returning.splice(at, 1);
+    this.#count(waiter.slots, 1);
+    waiter.grant();
+    return true;
   }
 
   /**
@@ -183,7 +239,8 @@ export class Slots {
     let slots = this.#tasks.get(task);
     if (slots === undefined) {
       const { concurrency = Infinity, rate }: TaskLimits = task?.limits ?? {};
-      slots = { concurrency, rate: rate && newWindow(rate), atWork: 0, itemsTurn: true, offered: false };
+      const places = task === null ? undefined : this.#limits.placesOf?.(task);
+      slots = { concurrency, places, rate: rate && newWindow(rate), atWork: 0, itemsTurn: true, offered: false };
       this.#tasks.set(task, slots);
     }
     this.#last = { task, slots };

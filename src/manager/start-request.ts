@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../ports/checkpoint.js';
-import type { IdempotencyClaim, NewRun } from '../ports/new-run.js';
+import type { IdempotencyClaim, NewRun, RunParent } from '../ports/new-run.js';
 import {
   checkDuration,
   checkIdempotencyKey,
@@ -16,8 +16,18 @@ import { fingerprint } from './fingerprint.js';
 import type { AdHocOptions, IfActive, StartOptions } from './manager-options.js';
 import type { RunIds } from './run-id.js';
 
-const KNOWN = ['id', 'ifActive', 'priority', 'delayMs', 'expiresInMs', 'idempotencyKey', 'tags', 'owner'];
-const KNOWN_AD_HOC = ['queue', 'retry', 'softLimitMs', 'hardLimitMs', ...KNOWN.filter((option) => option !== 'id')];
+const KNOWN_EVERYWHERE = [
+  'ifActive',
+  'priority',
+  'delayMs',
+  'expiresInMs',
+  'hardLimitMs',
+  'idempotencyKey',
+  'tags',
+  'owner',
+];
+const KNOWN = ['id', ...KNOWN_EVERYWHERE];
+const KNOWN_AD_HOC = ['queue', 'retry', 'softLimitMs', ...KNOWN_EVERYWHERE];
 const KNOWN_AD_HOC_WITH_ID = [...KNOWN_AD_HOC, 'id'];
 const IF_ACTIVE: readonly unknown[] = ['error', 'return', 'replace'] satisfies readonly IfActive[];
 const NO_TAGS: readonly string[] = Object.freeze([]);
@@ -32,6 +42,9 @@ export interface Start {
   /** What stands for the input under an idempotency key, where the input itself differs each time. */
   readonly sameInput?: unknown;
   readonly redriveOf?: string | null;
+  /** It was promised before the manager was closed: see `OwedWork`. */
+  readonly owed?: boolean;
+  readonly parent?: RunParent;
   /** Where the first attempt begins, for a handler that knows checkpoints. */
   readonly checkpoint?: Checkpoint;
 }
@@ -50,7 +63,17 @@ export interface StartRequest {
 export function startRequest(start: Start, options: StartOptions | undefined, ids: RunIds): StartRequest {
   if (options === undefined) return { run: newRun(start, ids.next(), AS_THE_TASK_SAYS), ifActive: 'error' };
   checkOptions("start's options", options, start.name === null ? KNOWN_AD_HOC_WITH_ID : KNOWN);
-  const { id, ifActive = 'error', priority, delayMs = 0, expiresInMs = null, tags, owner, idempotencyKey } = options;
+  const {
+    id,
+    ifActive = 'error',
+    priority,
+    delayMs = 0,
+    expiresInMs = null,
+    hardLimitMs,
+    tags,
+    owner,
+    idempotencyKey,
+  } = options;
   if (!IF_ACTIVE.includes(ifActive))
     throw new RangeError(`ifActive must be 'error', 'return' or 'replace'; got ${show(ifActive)}`);
   checkTimes(delayMs, expiresInMs);
@@ -59,6 +82,9 @@ export function startRequest(start: Start, options: StartOptions | undefined, id
     priority: priority === undefined ? start.task.priority : checkPriority(priority),
     delayMs,
     expiresInMs,
+    // An ad-hoc function's is among the limits of what stands for its task.
+    hardLimitMs:
+      hardLimitMs === undefined || start.name === null ? null : checkDuration('hardLimitMs', hardLimitMs, { min: 1 }),
     tags: tags === undefined ? NO_TAGS : checkTags(tags),
     owner: owner === undefined ? null : checkName('owner', owner),
     idempotencyKey: idempotencyKey === undefined ? undefined : checkIdempotencyKey(idempotencyKey),
@@ -73,6 +99,7 @@ interface Said {
   readonly priority: number | undefined;
   readonly delayMs: number;
   readonly expiresInMs: number | null;
+  readonly hardLimitMs: number | null;
   readonly tags: readonly string[];
   readonly owner: string | null;
   readonly idempotencyKey: string | undefined;
@@ -83,6 +110,7 @@ const AS_THE_TASK_SAYS: Said = {
   priority: undefined,
   delayMs: 0,
   expiresInMs: null,
+  hardLimitMs: null,
   tags: NO_TAGS,
   owner: null,
   idempotencyKey: undefined,
@@ -91,6 +119,7 @@ const AS_THE_TASK_SAYS: Said = {
 /** Written out, once: spreading objects would cost as much as all the rest of a start. */
 function newRun(start: Start, id: string, said: Said): NewRun {
   const { task, name, kind = 'run', input, redriveOf = null, checkpoint = null } = start;
+  const { parent = null } = start;
   return {
     id,
     idIsNew: said.id === undefined,
@@ -108,6 +137,8 @@ function newRun(start: Start, id: string, said: Said): NewRun {
     owner: said.owner,
     idempotency: said.idempotencyKey === undefined ? null : claim(said.idempotencyKey, start, said),
     redriveOf,
+    parent,
+    hardLimitMs: said.hardLimitMs,
     checkpoint,
   };
 }
@@ -153,7 +184,9 @@ function claim(key: string, start: Start, said: Said): IdempotencyClaim {
   const { id, priority, delayMs, expiresInMs, tags } = said;
   const { name: task, kind, sameInput: input = start.input } = start;
   const settings = task === null ? saidOfFunction(start.task) : undefined;
-  return { key, fingerprint: fingerprint({ task, kind, input, id, priority, delayMs, expiresInMs, tags, settings }) };
+  const hardLimitMs = said.hardLimitMs ?? undefined;
+  const said_ = { id, priority, delayMs, expiresInMs, hardLimitMs, tags };
+  return { key, fingerprint: fingerprint({ task, kind, input, ...said_, settings }) };
 }
 
 /** What a start says of an ad-hoc function; of a task its definition says it. Two functions cannot be told apart. */

@@ -3,7 +3,7 @@ import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import type { AnyTask, Task } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
-import { adHocTask } from './ad-hoc-functions.js';
+import type { AdHocFunction } from './ad-hoc-functions.js';
 import { listFilter } from './list-filter.js';
 import { ManagerCore } from './manager-core.js';
 import { countRuns } from './manager-counts.js';
@@ -11,22 +11,21 @@ import type {
   AdHocOptions,
   CloseReport,
   EventsOptions,
+  FireAndForgetFunctionOptions,
+  FireAndForgetOptions,
   ListQuery,
   ManagerCounts,
   ManagerOptions,
   RunPage,
+  StartArguments,
   StartOptions,
 } from './manager-options.js';
 import { Queues } from './queues.js';
 import { resolveOptions, takeBackend } from './resolve-options.js';
 import type { RunHandle } from './run-handle.js';
+import { type RunTree, treeOf } from './run-tree.js';
 import { Schedules } from './schedules.js';
-import { checkAdHocOptions } from './start-request.js';
-
-/** What `start` takes after a task: its input, which may be left out where the schema lets it be, and options. */
-export type StartArguments<Input> = undefined extends Input
-  ? [input?: Input, options?: StartOptions]
-  : [input: Input, options?: StartOptions];
+import { rejected, toldByPromise } from './told-by-promise.js';
 
 let coreOf: (manager: TaskManager) => ManagerCore;
 
@@ -70,9 +69,8 @@ export class TaskManager implements AsyncDisposable {
    * Sets the options of a manager that was made without any, such as the singleton `taskManager`: once, before its
    * first use.
    *
-   * @throws {TypeError|RangeError} when an option is wrong.
-   * @throws {TaskError} BACKEND when another manager was given this backend.
-   * @throws {Error} when it has options already, or was used.
+   * @throws {TypeError|RangeError} when an option is wrong. @throws {TaskError} BACKEND when another manager was given this
+   * backend. @throws {Error} when it has options already, or was used.
    */
   configure(options: ManagerOptions): void {
     if (this.#configured || this.#core !== undefined) {
@@ -86,7 +84,7 @@ export class TaskManager implements AsyncDisposable {
     this.#configured = true;
   }
 
-  /** Opens the backend and begins to work. The first `start` does it; call it to see errors early. */
+  /** Opens resources and backend, and begins to work. The first `start` does it; call it to see errors early. */
   async open(): Promise<void> {
     await this.#use().open();
   }
@@ -104,8 +102,8 @@ export class TaskManager implements AsyncDisposable {
    * free, never within this call: code that does not await meanwhile can still cancel it.
    *
    * @throws {TaskError} INPUT_INVALID when the schema refuses the input (`details.issues`); RUN_CONFLICT when the id is
-   * active; KEY_REUSED when the idempotency key was used for something else; QUEUE_FULL when `queueLimit` runs wait
-   * or inputs take as much memory as they may (`memory`'s `maxBytes`); MANAGER_CLOSED.
+   * active; KEY_REUSED when the key was used for something else; QUEUE_FULL when `queueLimit` runs wait or inputs take as
+   * much memory as they may (`memory`'s `maxBytes`); MANAGER_CLOSED.
    */
   start<Input, Result>(task: Task<Input, Result>, ...rest: StartArguments<Input>): Promise<RunHandle<Result>>;
   /** Starts a function of this process under an id: an ad-hoc run. Otherwise as for a task. */
@@ -115,8 +113,10 @@ export class TaskManager implements AsyncDisposable {
     options?: AdHocOptions,
   ): Promise<RunHandle<Result>>;
   start(what: AnyTask | string, input?: unknown, options?: StartOptions | AdHocOptions): Promise<RunHandle<unknown>> {
+    // Not by toldByPromise: for very many starts its callback costs. What is no function is refused there, by name.
     try {
-      if (typeof what === 'string') return this.#startAdHoc(what, input, options);
+      if (typeof what === 'string')
+        return Promise.resolve(this.#use().starter.startFunction(what, input as AdHocFunction, options));
       const task = this.#use().registry.register(what);
       return Promise.resolve(this.#use().start({ task, name: task.name, input }, options));
     } catch (error) {
@@ -130,12 +130,22 @@ export class TaskManager implements AsyncDisposable {
    * @throws {TaskError} TASK_UNKNOWN, and all that `start` throws.
    */
   startNamed(name: string, input?: unknown, options?: StartOptions): Promise<RunHandle<unknown>> {
-    try {
+    return toldByPromise(() => {
       const task = this.#use().registry.get(name);
-      return Promise.resolve(this.#use().start({ task, name, input }, options));
-    } catch (error) {
-      return rejected(error);
-    }
+      return this.#use().start({ task, name, input }, options);
+    });
+  }
+
+  /**
+   * Starts what nobody waits for. A start that is refused and a run that fails are logged and counted (`counts()`), and
+   * reject nowhere. `close` waits for it within its grace.
+   *
+   * @throws {TypeError|RangeError} when it is no task and no function, or another task has its name.
+   */
+  fireAndForget<Input, Result>(task: Task<Input, Result>, ...rest: StartArguments<Input, FireAndForgetOptions>): void;
+  fireAndForget(fn: (ctx: TaskContext) => unknown, options?: FireAndForgetFunctionOptions): void;
+  fireAndForget(what: AnyTask | AdHocFunction, second?: unknown, options?: FireAndForgetOptions): void {
+    this.#use().fireAndForget.start(what, second, options);
   }
 
   /**
@@ -152,9 +162,8 @@ export class TaskManager implements AsyncDisposable {
     return this.#use().registry.find(name) !== undefined;
   }
 
-  /** A handle for a run, whether there is one or not. @throws {RangeError} when the id is malformed. */
+  /** A handle for a run, there or not, typed by its task where that is given. @throws {RangeError} for a malformed id. */
   handle(id: string): RunHandle<unknown>;
-  /** The same, typed by the task that the run is of. */
   handle<Input, Result>(task: Task<Input, Result>, id: string): RunHandle<Result>;
   handle(first: AnyTask | string, second?: string): RunHandle<unknown> {
     return this.#use().handle(checkName('id', typeof first === 'string' ? first : second));
@@ -163,6 +172,11 @@ export class TaskManager implements AsyncDisposable {
   /** The run as it is now; undefined where there is none (any more). */
   async get(id: string): Promise<Run | undefined> {
     return (await this.#use().find(id))?.snapshot();
+  }
+
+  /** The run and those below it whose records are kept, at most 1,000 in all; undefined where there is no such run. */
+  tree(id: string): Promise<RunTree | undefined> {
+    return treeOf(this.#use(), id);
   }
 
   /** Runs, newest first. @throws {TypeError|RangeError} when a member of the query is malformed. */
@@ -192,7 +206,7 @@ export class TaskManager implements AsyncDisposable {
     return this.#use().redrive(id);
   }
 
-  /** How many runs there are of each status, and how many handlers are at work. */
+  /** How many runs there are of each status, and handlers at work. */
   counts(): Promise<ManagerCounts> {
     return countRuns(this.#use());
   }
@@ -215,9 +229,9 @@ export class TaskManager implements AsyncDisposable {
   }
 
   /**
-   * Stops in steps. No run begins any more and waiting ones end as `cancelled`; those at work may finish within
-   * `graceMs`; then their signals abort, and 250 ms later those still at work end as `failed` `RUN_INTERRUPTED`. Ends
-   * within `graceMs` + 1 s. A second call gives the same promise.
+   * Stops in steps. No run begins any more, but for those promised to follow a response or by `fireAndForget`, and
+   * waiting ones end as `cancelled`; those at work may finish within `graceMs`; then their signals abort, and 250 ms later
+   * those still at work end as `failed` `RUN_INTERRUPTED`. Ends within `graceMs` + 1 s. A second call gives the same promise.
    *
    * @param options.graceMs the manager's `graceMs` unless given
    */
@@ -231,13 +245,6 @@ export class TaskManager implements AsyncDisposable {
     await this.close();
   }
 
-  #startAdHoc(id: string, fn: unknown, options: AdHocOptions | undefined): Promise<RunHandle<unknown>> {
-    checkAdHocOptions(options);
-    // What is no function is refused there, by name.
-    const task = adHocTask(fn as (ctx: TaskContext) => unknown, options ?? {});
-    return Promise.resolve(this.#use().start({ task, name: null, input: undefined }, { ...options, id }));
-  }
-
   #use(): ManagerCore {
     return (this.#core ??= new ManagerCore(resolveOptions(this.#options)));
   }
@@ -247,13 +254,6 @@ export class TaskManager implements AsyncDisposable {
 export function managerCore(manager: TaskManager): ManagerCore {
   if (manager instanceof TaskManager) return coreOf(manager);
   throw new TypeError(`manager must be a TaskManager of this copy of errand; got ${show(manager)}`);
-}
-
-/** Errors of a start are told by its promise alone. */
-function rejected(error: unknown): Promise<never> {
-  // What was thrown, perhaps by a getter of the caller's, is passed on unchanged.
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-  return Promise.reject(error);
 }
 
 /** The manager of this process. Set its options with `configure`, once, before its first use. */

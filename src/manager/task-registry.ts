@@ -1,5 +1,6 @@
 import { show } from '../task/checks.js';
 import { TaskError } from '../task/errors.js';
+import { partsOf } from '../task/task-parts.js';
 import { type AnyTask, type ResolvedTask, resolveTask } from '../task/task.js';
 
 /** The tasks that a manager knows by name. */
@@ -9,7 +10,7 @@ export class TaskRegistry {
   #last: { readonly task: AnyTask; readonly resolved: ResolvedTask } | undefined;
 
   /**
-   * Makes a task known by its name. Registering it again changes nothing.
+   * Makes a task known by its name, and with a workflow its parts. Registering it again changes nothing.
    *
    * @throws {TypeError} when it was not made by `defineTask`.
    * @throws {RangeError} when another task has this name.
@@ -22,6 +23,7 @@ export class TaskRegistry {
       throw new RangeError(`another task is registered as ${show(resolved.name)}; every task needs a name of its own`);
     }
     this.#tasks.set(resolved.name, resolved);
+    for (const part of partsOf(task)) this.register(part);
     this.#last = { task, resolved };
     return resolved;
   }

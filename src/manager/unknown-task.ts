@@ -15,6 +15,7 @@ export function unknownTask(run: StoredRun): ResolvedTask {
     retry: NO_RETRY,
     limits: {},
     crash: CRASH_DEFAULTS,
+    children: 'fail-fast',
     hooks: {},
     handler: () => {
       throw new TaskError('TASK_UNKNOWN', `This process knows no task ${name}`);

@@ -64,6 +64,17 @@ function nextWaiting({ settings, waiting }: StoredSchedule, noticed: Noticed, ac
   }
 }
 
+/**
+ * The schedule paused from `at` on, when it was looked at: what becomes due after that is due during the pause. What the
+ * look has left, because it failed or another process has changed the schedule since, waits.
+ *
+ * @throws {RangeError} when its zone is not known here.
+ */
+export function pausedFrom(schedule: StoredSchedule, at: number): StoredSchedule {
+  const dealtWith = takeIn(schedule, noticeDue(schedule, at), false);
+  return { ...dealtWith, paused: true, updatedAt: Math.max(at, dealtWith.cursorAt, schedule.updatedAt) };
+}
+
 /** Whether the time of day was set to long before the cursor. */
 export function clockWasSet({ cursorAt }: Pick<StoredSchedule, 'cursorAt'>, now: number): boolean {
   return cursorAt - now > CLOCK_WAS_SET_MS;

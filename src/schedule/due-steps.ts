@@ -56,6 +56,7 @@ export class DueSteps {
     const schedule = this.#schedule;
     if (schedule.over || schedule.state.paused) return false;
     const { now } = schedule;
+    schedule.lookedAt = now;
     if (clockWasSet(schedule.state, now)) this.#goOnFrom(now);
     const isDue = schedule.nextAt !== null && schedule.nextAt <= now;
     if (!isDue && schedule.state.waiting.length === 0) return this.#rest();
@@ -64,7 +65,9 @@ export class DueSteps {
     const [dueAt] = schedule.state.waiting;
     if (dueAt === undefined) return this.#rest();
     // Kept before anything else, for what comes next may take long, or end with the process.
-    if (last !== undefined || this.#timer !== undefined) await schedule.save();
+    const waits = last !== undefined || this.#timer !== undefined;
+    // What another process has changed may be that it has started just this.
+    if (waits && !(await schedule.save())) return true;
     if (last !== undefined) return this.#awaitEnd(last);
     return this.#timer === undefined && this.#start(dueAt);
   }

@@ -3,7 +3,7 @@ import type { Accepted } from '../ports/stored-run.js';
 import { TaskError } from '../task/errors.js';
 import type { Schedule } from '../task/schedule.js';
 import { nextDue } from './due.js';
-import { cursorFrom } from './due-state.js';
+import { cursorFrom, pausedFrom } from './due-state.js';
 import type { Due } from './due-timer.js';
 import { sameSettings, scheduleOf } from './schedule-snapshot.js';
 import type { SchedulerParts } from './scheduler-parts.js';
@@ -22,6 +22,8 @@ export class PlannedSchedule implements Due {
   nextAt: number | null = null;
   /** No due time fires any more. */
   over = false;
+  /** What was due by then has been started, or skipped, or waits: see `DueSteps`. In epoch milliseconds. */
+  lookedAt = 0;
   readonly #parts: SchedulerParts;
   readonly #calls: PlannedCalls;
   #kept: StoredSchedule;
@@ -63,12 +65,20 @@ export class PlannedSchedule implements Due {
     this.#set({ ...this.#state, ...changes });
   }
 
-  /** Keeps what has changed. @throws {TaskError} BACKEND when it cannot be kept; what has changed stays so. */
-  async save(): Promise<void> {
-    if (this.#state === this.#kept) return;
+  /**
+   * Keeps what has changed.
+   *
+   * @returns false where another process has changed the schedule: it is as that has left it now, and nothing that was
+   * read of it before counts any more.
+   * @throws {TaskError} BACKEND when it cannot be kept; what has changed stays so.
+   */
+  async save(): Promise<boolean> {
+    if (this.#state === this.#kept) return true;
     const next = this.#next(this.#state);
-    if (await this.#parts.store.saveSchedule(next, this.#kept.version)) this.#keep(next);
+    const saved = await this.#parts.store.saveSchedule(next, this.#kept.version);
+    if (saved) this.#keep(next);
     else await this.#reload();
+    return saved;
   }
 
   /**
@@ -92,16 +102,16 @@ export class PlannedSchedule implements Due {
   async replace(settings: ScheduleSettings, paused: boolean | undefined): Promise<void> {
     await this.#update((state, now) => {
       const isPaused = paused ?? state.paused;
-      if (sameSettings(settings, state.settings)) return pausedOrNot(state, isPaused, now);
+      if (sameSettings(settings, state.settings)) return this.#pausedOrNot(state, isPaused, now);
       const skipped = state.skipped + state.waiting.length;
       const cursorAt = cursorFrom(state, now);
       return { ...state, settings, paused: isPaused, cursorAt, skipped, waiting: [], lastError: null, updatedAt: now };
     });
   }
 
-  /** Due times during a pause are not caught up; those that wait for their turn wait on. */
+  /** Due times during a pause, from the last look on, are not caught up; those that wait for their turn wait on. */
   async setPaused(paused: boolean): Promise<void> {
-    await this.#update((state, now) => (state.paused === paused ? undefined : pausedOrNot(state, paused, now)));
+    await this.#update((state, now) => (state.paused === paused ? undefined : this.#pausedOrNot(state, paused, now)));
   }
 
   /** Starts a run now. The plan stays as it is. */
@@ -127,6 +137,13 @@ export class PlannedSchedule implements Due {
       await this.#reload();
       if (this.over) throw unknownSchedule(this.id);
     }
+  }
+
+  #pausedOrNot(state: StoredSchedule, paused: boolean, now: number): StoredSchedule {
+    if (paused === state.paused) return { ...state, updatedAt: now };
+    if (!paused) return { ...state, paused, cursorAt: cursorFrom(state, now), updatedAt: now };
+    // Where no due time can be computed, none is due.
+    return this.nextAt === null ? { ...state, paused, updatedAt: now } : pausedFrom(state, this.lookedAt);
   }
 
   #next(state: StoredSchedule): StoredSchedule {
@@ -182,11 +199,6 @@ export class PlannedSchedule implements Due {
       return null;
     }
   }
-}
-
-function pausedOrNot(state: StoredSchedule, paused: boolean, now: number): StoredSchedule {
-  const resumed = state.paused && !paused;
-  return { ...state, paused, cursorAt: resumed ? cursorFrom(state, now) : state.cursorAt, updatedAt: now };
 }
 
 /** There is no schedule of this id. */

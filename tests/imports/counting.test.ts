@@ -39,6 +39,8 @@ async function startEndless(graceMs: number): Promise<RunHandle<unknown>> {
   manager = new TaskManager({ tasks: [task], graceMs });
   const store: FileStore = {
     belongTo: (store, inUse) => files.belongTo(store, inUse),
+    removeUnused: (inUse) => files.removeUnused(inUse),
+    labelled: () => files.labelled(),
     put: (source, options) => files.put(source, options),
     append: (name, options) => files.append(name, options),
     open: () => Promise.resolve(counted),

@@ -212,6 +212,8 @@ function storeThatAppends(write: (bytes: number) => Promise<void>): FileStore {
   const file: AppendableFile = { name: 'f', write: (bytes) => write(bytes.length), sync: done, close: done };
   return {
     belongTo: done,
+    removeUnused: done,
+    labelled: () => Promise.resolve([]),
     put: () => Promise.reject(new Error('not here')),
     append: () => Promise.resolve(file),
     open: (_name, range) => Promise.resolve(Readable.from([JSON.stringify(range)])),

@@ -450,6 +450,8 @@ describe('where failures can no longer be stored', () => {
   function breaking(replaced: (file: AppendableFile) => Partial<AppendableFile>): FileStore {
     return {
       belongTo: (store, inUse) => files.belongTo(store, inUse),
+      removeUnused: (inUse) => files.removeUnused(inUse),
+      labelled: () => files.labelled(),
       put: (source, options) => files.put(source, options),
       open: (name, range) => files.open(name, range),
       remove: (name) => files.remove(name),

@@ -40,6 +40,8 @@ function set(backend?: Backend): void {
   manager = new TaskManager({ tasks: [task], logger, ...(backend && { backend }) });
   const store: FileStore = {
     belongTo: (store, inUse) => files.belongTo(store, inUse),
+    removeUnused: (inUse) => files.removeUnused(inUse),
+    labelled: () => files.labelled(),
     put: (source, options) => files.put(source, options),
     append: (name, options) => files.append(name, options),
     open: (name, range) => files.open(name, range),

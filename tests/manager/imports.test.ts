@@ -19,6 +19,7 @@ function importing(handler: TaskHandler<unknown, unknown>, options: ManagerOptio
     retry: NO_RETRY,
     limits: {},
     crash: CRASH_DEFAULTS,
+    children: 'fail-fast',
     hooks: {},
     handler,
   };

@@ -1,7 +1,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { inlineExecutor } from '../../src/executors/inline/inline-executor.js';
 import { AtWork } from '../../src/manager/at-work.js';
+import type { ChildTools } from '../../src/manager/child-runs.js';
 import { RunAttempt } from '../../src/manager/run-attempt.js';
+import { resolveOptions } from '../../src/manager/resolve-options.js';
+import { RunFiles } from '../../src/manager/run-files.js';
 import { Slots } from '../../src/manager/slots.js';
 import type { Backend, StoredRun } from '../../src/ports/backend.js';
 import { defineTask, resolveTask } from '../../src/task/task.js';
@@ -14,23 +17,29 @@ import { aborted, Gate } from './workbench.js';
 function attemptOn(backend: Partial<Backend>, handler: (ctx: TaskContext) => unknown) {
   const clock = new FakeClock();
   const error = jest.fn();
-  const slots = new Slots(1, clock, () => undefined);
+  const slots = new Slots({ concurrency: 1 }, clock, () => undefined);
   const tally = { abandoned: 0, dropped: 0 };
   const task = resolveTask(
     defineTask({ name: 't', limits: { hardLimitMs: 1_000 }, handler: (_input: unknown, ctx) => handler(ctx) }),
   );
-  const run = { id: 'a', kind: 'run', task: 't', input: 1, attempt: 1, delays: 0, status: 'running' } as StoredRun;
+  const run = {
+    ...{ id: 'a', kind: 'run', task: 't', input: 1, attempt: 1, delays: 0, status: 'running' },
+    ...{ parent: null, hardLimitMs: null },
+  } as StoredRun;
   const attempt = new RunAttempt({ run }, task, {
     backend: backend as Backend,
     clock,
     slots,
     tally,
     timers: new TimerQueue(clock),
-    executor: inlineExecutor,
+    executorOf: () => inlineExecutor,
+    resources: { values: {} },
     random: () => 0,
     graceMs: 100,
     logger: { debug: jest.fn(), info: jest.fn(), warn: jest.fn(), error },
+    files: new RunFiles({ options: resolveOptions({}), backend: backend as Backend }),
     atWork: new AtWork(),
+    children: {} as ChildTools,
   });
   return { attempt, clock, slots, tally, error };
 }
@@ -83,9 +92,9 @@ describe('a lost lease', () => {
   it('of an attempt that has not begun keeps no close waiting', async () => {
     const { attempt } = attemptOn({}, () => undefined);
     const recorded = jest.fn();
-    attempt.whenRecorded(recorded);
+    attempt.record.when(recorded);
     attempt.lost();
-    expect([attempt.recorded, recorded.mock.calls.length]).toEqual([true, 1]);
+    expect([attempt.record.answered, recorded.mock.calls.length]).toEqual([true, 1]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import type { StoredSchedule } from '../../src/ports/schedules.js';
-import type { Accepted } from '../../src/ports/stored-run.js';
+import type { Accepted, StoredRun } from '../../src/ports/stored-run.js';
+import { dueRunId } from '../../src/schedule/due-run.js';
 import { Scheduler } from '../../src/schedule/scheduler.js';
 import type { DueStart } from '../../src/schedule/scheduler-parts.js';
 import { TaskError } from '../../src/task/errors.js';
@@ -13,6 +14,12 @@ const everySecond = { task: 'note', everyMs: SECOND_MS };
 class SharedStore {
   readonly clock = new ManualClock();
   readonly started: string[] = [];
+  /** Looks for the last run of a schedule: none has one that has not ended. */
+  find: () => Promise<StoredRun | undefined> = () => Promise.resolve(undefined);
+  /** What is waited for before a schedule is saved. */
+  beforeSave: () => Promise<void> = () => Promise.resolve();
+  /** Whether what is started is accepted, and the answer lost. */
+  losesAnswers = false;
   readonly #kept = new Map<string, StoredSchedule>();
   readonly #schedulers: Scheduler[] = [];
 
@@ -20,10 +27,9 @@ class SharedStore {
     return Promise.resolve([...this.#kept.values()]);
   }
 
-  saveSchedule(schedule: StoredSchedule, expectedVersion: number | null): Promise<boolean> {
-    if ((this.#kept.get(schedule.id)?.version ?? null) !== expectedVersion) return Promise.resolve(false);
-    this.#kept.set(schedule.id, schedule);
-    return Promise.resolve(true);
+  async saveSchedule(schedule: StoredSchedule, expectedVersion: number | null): Promise<boolean> {
+    await this.beforeSave();
+    return this.#keep(schedule, expectedVersion);
   }
 
   removeSchedule(id: string): Promise<boolean> {
@@ -37,7 +43,7 @@ class SharedStore {
       task: () => ({ name: 'note', check: () => Promise.resolve() }),
       newRunId: () => 'triggered',
       start: (due) => this.#start(due, knowsTask),
-      find: () => undefined,
+      find: () => this.find(),
       cancel: () => undefined,
       whenEnded: () => undefined,
     });
@@ -52,9 +58,16 @@ class SharedStore {
 
   async #start({ id, schedule, expectedVersion }: DueStart, knowsTask: boolean): Promise<Accepted | undefined> {
     if (!knowsTask) throw new TaskError('TASK_UNKNOWN', 'There is no task note');
-    if (!(await this.saveSchedule(schedule, expectedVersion))) return undefined;
+    if (!this.#keep(schedule, expectedVersion)) return undefined;
     this.started.push(id);
+    if (this.losesAnswers) throw new TaskError('BACKEND', 'Redis does not answer');
     return { run: { id } as Accepted['run'], replayed: false };
+  }
+
+  #keep(schedule: StoredSchedule, expectedVersion: number | null): boolean {
+    if ((this.#kept.get(schedule.id)?.version ?? null) !== expectedVersion) return false;
+    this.#kept.set(schedule.id, schedule);
+    return true;
   }
 }
 
@@ -111,4 +124,63 @@ it('a schedule that another process puts, changes or removes is heard of within 
     store.started.length = 0;
     await store.clock.run(3 * SECOND_MS);
     expect(store.started).toHaveLength(3);
+  }));
+
+/** How many of the due times up to a pause were started, or wait: all. */
+async function dealtWith(store: SharedStore, scheduler: Scheduler, begunAt: number): Promise<[number, number]> {
+  const { updatedAt, waiting } = await scheduler.pause('s');
+  return [store.started.length + waiting, Math.floor((updatedAt - begunAt) / SECOND_MS)];
+}
+
+it('no due time is lost between the last look and a pause, however long that takes', () =>
+  withStore(async (store) => {
+    const scheduler = store.process(true);
+    const begunAt = store.clock.now();
+    await scheduler.put('s', { ...everySecond, overlap: 'queue' });
+    await store.clock.run(SECOND_MS);
+    store.find = () => Promise.resolve({ status: 'running', ordinal: 1 } as StoredRun);
+    await store.clock.run(1.5 * SECOND_MS);
+    const { find } = store;
+    store.find = () => {
+      store.clock.advance(SECOND_MS);
+      return find();
+    };
+    const [dealt, due] = await dealtWith(store, scheduler, begunAt);
+    expect(dealt).toBe(due);
+    expect(dealt).toBeGreaterThan(1);
+  }));
+
+it('what was due waits where a pause comes while the server does not answer to everything', () =>
+  withStore(async (store) => {
+    const scheduler = store.process(true);
+    const begunAt = store.clock.now();
+    await scheduler.put('s', { ...everySecond, overlap: 'queue' });
+    await store.clock.run(SECOND_MS);
+    store.find = () => Promise.reject(new TaskError('BACKEND', 'Redis does not answer'));
+    await store.clock.run(2.5 * SECOND_MS);
+    expect(await dealtWith(store, scheduler, begunAt)).toEqual([3, 3]);
+    store.find = () => Promise.resolve(undefined);
+    await scheduler.resume('s');
+    await store.clock.run(0);
+    expect(store.started).toHaveLength(3);
+  }));
+
+it('what was started, and the answer lost, is not started again while it is found out that it was', () =>
+  withStore(async (store) => {
+    const scheduler = store.process(true);
+    await scheduler.put('s', { ...everySecond, overlap: 'queue' });
+    const begunAt = store.clock.now();
+    store.losesAnswers = true;
+    await store.clock.run(SECOND_MS);
+    expect(store.started).toHaveLength(1);
+    store.losesAnswers = false;
+    // The second due time comes, and then the time to try the first again: before the server says that it was started.
+    let answer: () => void = () => undefined;
+    store.beforeSave = () => new Promise((resolve) => (answer = resolve));
+    await store.clock.run(SECOND_MS);
+    store.beforeSave = () => Promise.resolve();
+    answer();
+    await store.clock.run(SECOND_MS);
+    const dueAt = [1, 2, 3].map((n) => begunAt + n * SECOND_MS);
+    expect(store.started).toEqual(dueAt.map((at) => dueRunId('s', at)));
   }));
