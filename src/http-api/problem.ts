@@ -52,6 +52,7 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   RATE_LIMITED: 429,
   MANAGER_CLOSED: 503,
   BACKEND: 503,
+  RESOURCE_FAILED: 503,
 };
 
 /** The HTTP status that a `TaskError` of this code is answered with; 500 for those that no request can be blamed for. */

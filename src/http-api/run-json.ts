@@ -1,3 +1,4 @@
+import { isFileResult } from '../task/file-result.js';
 import { toJsonValue } from '../task/json-value.js';
 import type { Run, RunFailure } from '../task/run.js';
 import { toErrorResource, toIso, type RunFailureResource } from './run-resource.js';
@@ -34,8 +35,28 @@ export function writeRun(run: Run, { base, exposeErrors, withResult }: RunView):
     `"result":${withResult ? resultJson(run.result) : 'null'},` +
     `"error":${error === null ? 'null' : JSON.stringify(toErrorResource(error, exposeErrors))},` +
     `"failures":${failures.length === 0 ? '[]' : JSON.stringify(failures.map((failure) => toFailure(failure, exposeErrors)))},` +
-    `"links":{"self":${self},"events":${self.slice(0, -1)}/events"}}`
+    `"links":{"self":${self},"events":${self.slice(0, -1)}/events"` +
+    (withResult && isFileResult(run.result) ? `,"result":${self.slice(0, -1)}/result"}}` : '}}')
   );
+}
+
+/** A run and the runs that it has started: what a tree is made of. */
+export interface ShownBranch {
+  readonly run: Run;
+  readonly children: readonly ShownBranch[];
+}
+
+/**
+ * Writes a run and those below it as JSON: each run with its `children`, which are shown as in lists. `truncated` is there
+ * where there are more runs than are shown.
+ */
+export function writeTree(tree: ShownBranch & { readonly truncated: boolean }, view: RunView): string {
+  return writeBranch(tree, view, tree.truncated ? ',"truncated":true' : '');
+}
+
+function writeBranch({ run, children }: ShownBranch, view: RunView, more = ''): string {
+  const below = children.map((child) => writeBranch(child, { ...view, withResult: false }));
+  return `${writeRun(run, view).slice(0, -1)},"children":[${below.join(',')}]${more}}`;
 }
 
 /** Writes a page of runs as JSON, without their results: a `RunPageResource`. */
@@ -57,6 +78,10 @@ function instant(at: number | null): string {
 
 function resultJson(result: unknown): string {
   if (result === undefined || result === null) return 'null';
+  if (isFileResult(result)) {
+    const { name, type, bytes } = result;
+    return JSON.stringify({ file: { name, type, bytes } });
+  }
   const converted = toJsonValue(result);
   return converted.ok ? JSON.stringify(converted.value) : 'null';
 }

@@ -39,12 +39,20 @@ export interface RunResource
   extends Pick<Run, PlainMember>, Readonly<{ [Member in InstantMember]: OnTheWire<Run[Member]> }> {
   /** Only there once the failed run was redriven. */
   readonly redrivenBy?: string;
-  /** Null in lists, before the end, and where JSON cannot express it. */
+  /**
+   * Null in lists, before the end, and where JSON cannot express it. Of a file `{ "file": { "name", "type", "bytes" } }`:
+   * its bytes are behind `links.result`.
+   */
   readonly result: JsonValue;
   readonly error: RunErrorResource | null;
   /** The last 10. */
   readonly failures: readonly RunFailureResource[];
-  readonly links: { readonly self: string; readonly events: string };
+  readonly links: {
+    readonly self: string;
+    readonly events: string;
+    /** Where the result is a file, and shown. */
+    readonly result?: string;
+  };
 }
 
 /** A page of runs on the wire, newest first; only a missing `nextCursor` is the end. */

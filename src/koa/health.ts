@@ -2,6 +2,7 @@ import type { Context, Next } from 'koa';
 import type { TaskManager } from '../manager/task-manager.js';
 import type { Clock } from '../ports/clock.js';
 import type { Logger } from '../ports/logger.js';
+import { within } from '../timing/within.js';
 import { RequestError } from './request-error.js';
 
 /** What `/readyz` asks. */
@@ -15,6 +16,8 @@ export interface ReadinessTools {
 
 /** How long an answer of the backend's is taken for the present one, in milliseconds. */
 const FRESH_MS = 1_000;
+/** How long the backend has to answer, in milliseconds. */
+const PATIENCE_MS = 2_500;
 
 /** Whether a server can be sent work. Asks the backend once a second at most, however many ask. */
 export class Readiness {
@@ -47,13 +50,24 @@ export class Readiness {
 
   async #ask(): Promise<boolean> {
     try {
-      await this.#manager?.check?.();
+      await this.#checked();
       this.#reachable = true;
     } catch (err) {
       if (this.#reachable) this.#tools.logger.error({ err }, 'the backend cannot be reached: /readyz says so');
       this.#reachable = false;
     }
     return this.#reachable;
+  }
+
+  /** A manager whose resources are still being opened, for one, is not ready; nor should whoever asks have to wait. */
+  async #checked(): Promise<void> {
+    const checking = this.#manager?.check?.();
+    if (checking === undefined) return;
+    let answered = false as boolean;
+    const answer = checking.finally(() => (answered = true));
+    await within(PATIENCE_MS, this.#tools.clock, (done) => void answer.then(done, done));
+    if (!answered) throw new Error(`no answer within ${PATIENCE_MS} ms`);
+    await answer;
   }
 }
 

@@ -13,6 +13,7 @@ import { readIdempotencyKey, readPathName, refuseQuery } from './request-values.
 import type { RouteParts } from './route-parts.js';
 import { basePath, CACHE_CONTROL, sendStarted } from './run-answer.js';
 import { findRun, refuseIfClosing } from './run-routes.js';
+import { whenOver } from './when-over.js';
 
 /** What feeds the records of a file to a task, and keeps those that failed: what `importRuns` makes. */
 export type ImportService = Pick<ImportRuns, 'maxBytes' | 'start' | 'failures'>;
@@ -61,7 +62,9 @@ export async function sendFailures(
     return;
   }
   // Whoever leaves, or whatever breaks, in the middle: the answer ends without its end, and the file is closed.
-  await pipeline(failures, ctx.res).catch(() => undefined);
+  const sent = pipeline(failures, ctx.res).catch(() => undefined);
+  await Promise.race([sent, whenOver(ctx.req, ctx.res)]);
+  failures.destroy();
 }
 
 function readFormat(ctx: Context): ImportFormat {

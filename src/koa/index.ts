@@ -10,3 +10,6 @@ export { FileTooLargeError } from '../ports/files.js';
 export type { FileStore } from '../ports/files.js';
 export { scheduleRoutes, type ScheduleRoutesOptions } from './schedule-routes.js';
 export { taskRoutes, type TaskRoutesOptions } from './task-routes.js';
+export { background, backgroundAction, backgroundTasks, type BackgroundTasksOptions } from './background.js';
+export type { Background } from './background-list.js';
+export type { BackgroundFunctionOptions, BackgroundOptions, ItemOptions } from './background-options.js';

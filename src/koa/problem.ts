@@ -87,6 +87,7 @@ function fromTaskError(error: TaskError): RequestError {
 /** Where the error's own message names what is no caller's business, or what the caller has sent. */
 const DETAIL: Partial<Record<ErrorCode, string>> = {
   BACKEND: 'What the server keeps cannot be read or written at the moment',
+  RESOURCE_FAILED: 'What the tasks of the server need cannot be opened at the moment',
   TASK_UNKNOWN: 'There is no task of this name',
   RUN_NOT_FOUND: 'There is no run of this id',
 };
@@ -104,7 +105,7 @@ function describeUnconfirmed(error: TaskError): string | undefined {
 const NO_SCHEDULE = 'There is no schedule of this id';
 
 /** Asked again, it would say the same: an operator has to do something. */
-const NOT_SHARED = 'This server takes no imports: its processes have no folder for files in common';
+const NOT_SHARED = 'This server has no files at hand: its processes have no folder for them in common';
 
 function detailOf({ code, details }: TaskError): string | undefined {
   if (details['scheduleId'] !== undefined) return NO_SCHEDULE;

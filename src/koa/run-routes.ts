@@ -1,9 +1,12 @@
 import type { Context } from 'koa';
+import { writeTree } from '../http-api/run-json.js';
 import { toJsonValue } from '../task/json-value.js';
+import { isFileResult } from '../task/file-result.js';
 import { MAX_REASON_LENGTH } from '../task/checks.js';
 import { TaskError } from '../task/errors.js';
 import type { Run } from '../task/run.js';
 import { isFinal } from '../task/status.js';
+import { sendFile } from './file-answer.js';
 import { parsePreferWait } from './prefer.js';
 import { checkContentType } from './request-body.js';
 import { badRequest, RequestError, runNotFound } from './request-error.js';
@@ -12,9 +15,10 @@ import type { RouteParts } from './route-parts.js';
 import { basePath, CACHE_CONTROL, etagOf, matches, sendJson, sendRun, sendStarted } from './run-answer.js';
 import { waitForEvent } from './wait.js';
 
-/** `GET /process/{id}`: the run, or 304; with `Prefer: wait=N` once it has ended, or has changed. */
-export async function getRun(ctx: Context, { manager, clock, exposeErrors }: RouteParts): Promise<void> {
-  refuseQuery(ctx);
+/** `GET /process/{id}`: the run, or 304; with `Prefer: wait=N` once it has ended, or has changed; with `tree=1` those below it, too. */
+export async function getRun(ctx: Context, parts: RouteParts): Promise<void> {
+  if (asksForTree(ctx)) return getTree(ctx, parts);
+  const { manager, clock, exposeErrors } = parts;
   const id = readPathName(ctx, 'id');
   const known = ctx.req.headers['if-none-match'];
   const seconds = parsePreferWait(ctx.req.headers['prefer']);
@@ -31,6 +35,27 @@ export async function getRun(ctx: Context, { manager, clock, exposeErrors }: Rou
   } else {
     sendRun(ctx, 200, { run, clock, view: { base: basePath(ctx, 1), exposeErrors, withResult: true } });
   }
+}
+
+/** No ETag: the version of a run says nothing of those below it. */
+async function getTree(ctx: Context, { manager, clock, exposeErrors }: RouteParts): Promise<void> {
+  const id = readPathName(ctx, 'id');
+  const seconds = parsePreferWait(ctx.req.headers['prefer']);
+  if (seconds !== undefined) {
+    const run = await findRun(manager, id);
+    if (!isFinal(run.status)) await waitForNews(ctx, { run, known: undefined, seconds, manager, clock });
+    ctx.set('Preference-Applied', `wait=${seconds}`);
+  }
+  const tree = await manager.tree(id);
+  if (tree === undefined) throw runNotFound();
+  sendJson(ctx, 200, writeTree(tree, { base: basePath(ctx, 1), exposeErrors, withResult: true }));
+}
+
+function asksForTree(ctx: Context): boolean {
+  const { tree, ...unknown } = readQuery(ctx);
+  if (Object.keys(unknown).length > 0) throw badRequest('The query takes tree and nothing else');
+  if (tree !== undefined && tree !== '1') throw badRequest('The query value tree must be 1');
+  return tree === '1';
 }
 
 interface NewsWait extends Pick<RouteParts, 'manager' | 'clock'> {
@@ -51,7 +76,7 @@ async function waitForNews(ctx: Context, { run, known, seconds, manager, clock }
   return findRun(manager, run.id);
 }
 
-/** `GET /process/{id}/result`: the value alone. */
+/** `GET /process/{id}/result`: the value alone, or the file that it is. */
 export async function getResult(ctx: Context, { manager }: RouteParts): Promise<void> {
   refuseQuery(ctx);
   const run = await findRun(manager, readPathName(ctx, 'id'));
@@ -59,6 +84,10 @@ export async function getResult(ctx: Context, { manager }: RouteParts): Promise<
     throw new RequestError(409, 'RUN_CONFLICT', `The run is ${run.status} and has no result`, {
       runStatus: run.status,
     });
+  }
+  if (isFileResult(run.result)) {
+    await sendFile(ctx, manager.handle(run.id));
+    return;
   }
   const result = toJsonValue(run.result);
   if (!result.ok) {

@@ -5,6 +5,7 @@ import type { Logger } from '../../src/ports/logger.js';
 import { ForwardingBackend } from '../../src/testing/forwarding-backend.js';
 import { memory, TaskError, TaskManager } from '../../src/index.js';
 import { FakeClock } from '../fake-clock.js';
+import { codeOf, Gate } from '../manager/workbench.js';
 import { raw, serve, type TestServer } from './server.js';
 
 const down = new TaskError('BACKEND', 'redis did not answer within 2 s');
@@ -69,6 +70,22 @@ describe('/readyz', () => {
 });
 
 describe('readiness', () => {
+  it('is refused while resources are being opened, and given once they are', async () => {
+    const clock = new FakeClock();
+    const gate = new Gate();
+    const manager = new TaskManager({ resources: { db: { open: () => gate.promise } } });
+    const readiness = new Readiness(manager, { clock, logger });
+    const refused = codeOf(readiness.check());
+    await clock.run(3_000);
+    expect(await refused).toBe('UNAVAILABLE');
+    gate.open('the db');
+    await manager.open();
+    await clock.run(1_000);
+    await readiness.check();
+    expect(clock.pending).toBe(0);
+    await manager.close({ graceMs: 0 });
+  });
+
   it('asks the backend once a second at most, once for all who ask together, and logs what changes', async () => {
     const clock = new FakeClock();
     const manager = new TaskManager({ backend: new RemoteBackend() });

@@ -77,6 +77,8 @@ describe('an import on a disk that is full', () => {
     const full = fileError('The file could not be stored', Object.assign(new Error('write'), { code: 'ENOSPC' }));
     const failing: FileStore = {
       belongTo: (store, inUse) => files.belongTo(store, inUse),
+      removeUnused: (inUse) => files.removeUnused(inUse),
+      labelled: () => files.labelled(),
       put: (source, options) => {
         let bytes = 0;
         const onBytes = (piece: Uint8Array): void => {
