@@ -1,9 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { type NamedResource, resolveResources } from '../manager/resolve-resources.js';
 import { show } from '../task/checks.js';
+import type { ResourceDefinitions } from '../task/resources.js';
 import { resolveTask, type AnyTask } from '../task/task.js';
 import { codeOf, CommandError, failure, messageOf } from './command-error.js';
+import { type MakeRoutes, type NamedSchedule, routesOf, schedulesOf } from './module-extras.js';
 
 /** Which tasks to load. */
 export interface TaskSources {
@@ -12,39 +15,76 @@ export interface TaskSources {
   readonly taskModules: readonly string[];
 }
 
-/**
- * The tasks that modules export, and ours if asked for.
- *
- * @throws {CommandError} 1 when a module cannot be loaded or exports no tasks, or when two tasks have one name.
- */
-export async function loadTasks({ examples, taskModules }: TaskSources): Promise<readonly AnyTask[]> {
-  const tasks = new Set<AnyTask>();
-  for (const path of taskModules) for (const task of await loadModule(path)) tasks.add(task);
-  if (examples) for (const task of await loadExamples()) tasks.add(task);
-  const names = new Set<string>();
-  for (const { name } of tasks) {
-    if (names.has(name)) throw new CommandError(1, `there are two tasks named ${show(name)}`);
-    names.add(name);
-  }
-  return [...tasks];
+/** What was loaded: a manager's options. */
+export interface LoadedTasks {
+  readonly tasks: readonly AnyTask[];
+  /** What the tasks share, of all modules in their order. */
+  readonly resources: ResourceDefinitions;
 }
 
-async function loadExamples(): Promise<readonly AnyTask[]> {
+/** {@link LoadedTasks}, and what only a server has a use for. */
+export interface LoadedModules extends LoadedTasks {
+  /** What is put whenever the server starts. */
+  readonly schedules: readonly NamedSchedule[];
+  readonly routes: readonly MakeRoutes[];
+}
+
+/** What one module exports. */
+interface Exported extends Omit<LoadedModules, 'resources'> {
+  readonly resources: readonly NamedResource[];
+}
+
+/**
+ * The tasks that modules export, and ours if asked for, with what comes with them.
+ *
+ * @throws {CommandError} 1 when a module cannot be loaded, exports no tasks or something that is not what its name
+ * says, or when two tasks, two resources or two schedules have one name.
+ */
+export async function loadTasks({ examples, taskModules }: TaskSources): Promise<LoadedModules> {
+  const modules: Exported[] = [];
+  for (const path of taskModules) modules.push(await loadModule(path));
+  if (examples) modules.push(await loadExamples());
+  const tasks = [...new Set(modules.flatMap((module) => module.tasks))];
+  refuseTwins('tasks', tasks, ({ name }) => name);
+  const resources = unique(modules.flatMap((module) => module.resources));
+  refuseTwins('resources', resources, ([name]) => name);
+  const schedules = unique(modules.flatMap((module) => module.schedules));
+  refuseTwins('schedules', schedules, ([id]) => id);
+  const routes = modules.flatMap((module) => module.routes);
+  return { tasks, resources: Object.fromEntries(resources), schedules, routes };
+}
+
+function refuseTwins<T>(what: string, all: readonly T[], nameOf: (each: T) => string): void {
+  const names = new Set<string>();
+  for (const name of all.map(nameOf)) {
+    if (names.has(name)) throw new CommandError(1, `there are two ${what} named ${show(name)}`);
+    names.add(name);
+  }
+}
+
+/** Modules may pass on what another one exports. */
+function unique<T extends readonly [name: string, definition: unknown]>(all: readonly T[]): readonly T[] {
+  return all.filter(
+    ([name, definition], at) => all.findIndex((other) => other[0] === name && other[1] === definition) === at,
+  );
+}
+
+async function loadExamples(): Promise<Exported> {
   try {
-    return tasksOf('the examples', await import('../examples/tasks.js'));
+    return exportedBy('the examples', await import('../examples/tasks.js'));
   } catch (error) {
     if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw failure('the examples are not in the package: start them from a clone of the repository', error);
   }
 }
 
-async function loadModule(path: string): Promise<readonly AnyTask[]> {
+async function loadModule(path: string): Promise<Exported> {
   const what = `--tasks ${path}`;
   const file = resolve(path);
   const found = await stat(file).catch(() => undefined);
   if (found === undefined) throw new CommandError(1, `${what}: there is no such file`);
   if (!found.isFile()) throw new CommandError(1, `${what}: this is no file; name the module itself`);
-  return tasksOf(what, await importFile(what, file));
+  return exportedBy(what, await importFile(what, file));
 }
 
 async function importFile(what: string, file: string): Promise<Readonly<Record<string, unknown>>> {
@@ -52,6 +92,26 @@ async function importFile(what: string, file: string): Promise<Readonly<Record<s
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
     throw failure(`${what}: the module could not be loaded: ${messageOf(error)}`, error);
+  }
+}
+
+function exportedBy(what: string, module: Readonly<Record<string, unknown>>): Exported {
+  // Tasks may be called so.
+  const extra = (name: string): unknown => (isTask(module[name]) ? undefined : module[name]);
+  return {
+    resources: resourcesOf(what, extra('resources')),
+    schedules: schedulesOf(what, extra('schedules')),
+    routes: routesOf(what, extra('routes')),
+    tasks: tasksOf(what, module),
+  };
+}
+
+function resourcesOf(what: string, exported: unknown): readonly NamedResource[] {
+  if (exported === undefined) return [];
+  try {
+    return resolveResources('the export resources', exported);
+  } catch (error) {
+    throw failure(`${what}: ${messageOf(error)}`, error);
   }
 }
 

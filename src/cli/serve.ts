@@ -8,11 +8,10 @@ import { scheduleRoutes } from '../koa/schedule-routes.js';
 import { taskRoutes } from '../koa/task-routes.js';
 import { TaskManager } from '../manager/task-manager.js';
 import type { Logger } from '../ports/logger.js';
-import type { AnyTask } from '../task/task.js';
 import { systemClock } from '../timing/system-clock.js';
 import { FleetUrl } from './fleet-url.js';
 import { HttpServer } from './http-server.js';
-import { loadTasks } from './load-tasks.js';
+import { type LoadedModules, loadTasks } from './load-tasks.js';
 import { onlyLocal } from './local-requests.js';
 import { resolveHost } from './resolve-host.js';
 import { type RunStorage, runStorage } from './run-storage.js';
@@ -27,37 +26,38 @@ import { welcome } from './welcome.js';
  */
 export async function serve(options: ServeOptions, process: ServiceProcess): Promise<void> {
   const address = await resolveHost(options.host, options);
-  const tasks = await loadTasks(options);
+  const loaded = await loadTasks(options);
   await makeDataFolder(options);
   const logger = pino({ level: options.logLevel }, destination(2));
   const storage = await runStorage(options, logger);
-  const service = assemble({ ...options, tasks, storage, logger });
+  const service = assemble({ ...options, ...loaded, storage, logger });
   const { port, trouble } = await begin(service, { address, port: options.port });
   endOnSignals(service, process);
   logger.debug({ address, port }, 'listening');
   const { examples, work } = options;
-  process.stdout.write(welcome({ address, port, tasks, place: storage.place, trouble, examples, work }));
+  process.stdout.write(welcome({ address, port, tasks: loaded.tasks, place: storage.place, trouble, examples, work }));
 }
 
-interface Assembly extends ServeOptions {
-  readonly tasks: readonly AnyTask[];
+interface Assembly extends ServeOptions, LoadedModules {
   readonly storage: RunStorage;
   readonly logger: Logger;
 }
 
 function assemble(assembly: Assembly): Service {
-  const { tasks, storage, logger, taskModules, dataFolder, dataFolderIsChosen, insecure, work } = assembly;
+  const { tasks, resources, storage, logger, taskModules, dataFolder, dataFolderIsChosen, insecure, work } = assembly;
   // What handlers of the examples throw is no secret; nobody knows about those of others.
   const exposeErrors = taskModules.length === 0;
-  const manager = new TaskManager({ tasks, logger, backend: storage.backend, work });
   const files = fileFolder({ folder: join(dataFolder, 'files'), mayBeShared: dataFolderIsChosen });
-  const imports = importRuns({ manager, files });
+  const manager = new TaskManager({ tasks, resources, logger, backend: storage.backend, work, files });
+  const imports = importRuns({ manager });
   const routes = taskRoutes({ manager, imports, exposeErrors, logger });
-  const schedules = scheduleRoutes({ manager, exposeErrors, logger });
-  const answer = createApp({ routers: [routes, schedules, ...storage.routers], manager, logger }).callback();
+  const scheduling = scheduleRoutes({ manager, exposeErrors, logger });
+  const own = assembly.routes.map((make) => make(manager));
+  const routers = [routes, scheduling, ...storage.routers, ...own];
+  const answer = createApp({ routers, manager, logger }).callback();
   // Koa answers by itself; its promise settles with the answer.
   const listener: RequestListener = (req, res) => void answer(req, res);
   const server = new HttpServer(insecure ? listener : onlyLocal(listener), logger);
   const waits = assembly.backend instanceof FleetUrl;
-  return { manager, server, files, imports, waits, logger, clock: systemClock };
+  return { manager, server, files, imports, schedules: assembly.schedules, waits, logger, clock: systemClock };
 }

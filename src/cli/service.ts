@@ -1,11 +1,13 @@
 import { access, constants, mkdir } from 'node:fs/promises';
 import type { ImportRuns } from '../imports/import-runs.js';
-import { isTaskError } from '../task/errors.js';
+import { show } from '../task/checks.js';
+import { hasCode, isTaskError } from '../task/errors.js';
 import { type CommandError, failure, messageOf } from './command-error.js';
 import { drain, type ServerParts } from './drain.js';
 import { endProcess } from './end-process.js';
 import type { Environment } from './environment.js';
 import { FleetUrl } from './fleet-url.js';
+import type { NamedSchedule } from './module-extras.js';
 
 /** What the commands that serve use of their process. */
 export interface ServiceProcess extends Pick<NodeJS.Process, 'exit' | 'exitCode'> {
@@ -16,6 +18,8 @@ export interface ServiceProcess extends Pick<NodeJS.Process, 'exit' | 'exitCode'
 /** A server, or a worker with its health endpoint. */
 export interface Service extends ServerParts {
   readonly imports: ImportRuns;
+  /** Put as soon as its runs can be reached. */
+  readonly schedules: readonly NamedSchedule[];
   /** Its runs are on a server of their own: one that is away at the start is waited for. */
   readonly waits: boolean;
 }
@@ -41,6 +45,7 @@ export async function begin(service: Service, { address, port }: { address: stri
   const { server, manager, files } = service;
   const trouble = await openRuns(service);
   try {
+    if (trouble === null) await putSchedules(service);
     if (trouble === null) await openImports(service);
     const listensOn = await server.listen(address, port);
     if (trouble !== null) void openLater(service);
@@ -68,6 +73,17 @@ async function openRuns({ manager, waits, logger }: Service): Promise<string | n
   }
 }
 
+/** Those that are there with the same settings stay as they are, and so does whether one is paused. */
+async function putSchedules({ manager, schedules }: Service): Promise<void> {
+  for (const [id, definition] of schedules) {
+    try {
+      await manager.schedules.put(id, definition);
+    } catch (error) {
+      throw failure(`the schedule ${show(id)} cannot be put: ${messageFor(error)}`, error);
+    }
+  }
+}
+
 /** In a fleet, everything else goes on without them. */
 async function openImports({ imports, waits }: Service): Promise<void> {
   try {
@@ -86,6 +102,7 @@ async function openLater(service: Service): Promise<void> {
     if (manager.closing) return;
     try {
       await manager.open();
+      await putSchedules(service);
       break;
     } catch (err) {
       logger.debug({ err }, 'the runs cannot be reached yet');
@@ -100,6 +117,8 @@ function toldFailure(error: unknown): CommandError {
 }
 
 function messageFor(error: unknown): string {
+  // What the tasks need, and why it is not there, is for whoever starts them to see.
+  if (hasCode(error, 'RESOURCE_FAILED')) return `${error.message}: ${messageOf(error.cause)}`;
   return isTaskError(error) ? error.message : messageOf(error);
 }
 

@@ -10,7 +10,7 @@ import { resolveTask, type AnyTask } from '../task/task.js';
 import { systemClock } from '../timing/system-clock.js';
 import { CommandError } from './command-error.js';
 import { HttpServer } from './http-server.js';
-import { loadTasks } from './load-tasks.js';
+import { type LoadedTasks, loadTasks } from './load-tasks.js';
 import { resolveHost } from './resolve-host.js';
 import { type RunStorage, runStorage } from './run-storage.js';
 import { begin, endOnSignals, makeDataFolder, type Service, type ServiceProcess } from './service.js';
@@ -24,18 +24,17 @@ import type { WorkerOptions } from './worker-options.js';
  * @throws {CommandError} when it cannot begin: the message says what to change.
  */
 export async function worker(options: WorkerOptions, process: ServiceProcess): Promise<void> {
-  const tasks = await loadTasks(options);
-  refuseIdle(tasks, options.queues);
+  const loaded = await loadTasks(options);
+  refuseIdle(loaded.tasks, options.queues);
   await makeDataFolder(options);
   const logger = pino({ level: options.logLevel }, destination(2));
   const storage = await runStorage(options, logger);
-  await beginWorker(options, { process, tasks, storage, logger });
+  await beginWorker(options, { process, ...loaded, storage, logger });
 }
 
 /** What a worker is made of. */
-export interface WorkerParts {
+export interface WorkerParts extends LoadedTasks {
   readonly process: ServiceProcess;
-  readonly tasks: readonly AnyTask[];
   readonly storage: RunStorage;
   readonly logger: Logger;
 }
@@ -65,17 +64,17 @@ function refuseIdle(tasks: readonly AnyTask[], queues: readonly string[] | undef
   );
 }
 
-function assemble(options: WorkerOptions, { tasks, storage, logger }: WorkerParts): Service {
+function assemble(options: WorkerOptions, { tasks, resources, storage, logger }: WorkerParts): Service {
   const { queues, concurrency, dataFolder, dataFolderIsChosen } = options;
+  const files = fileFolder({ folder: join(dataFolder, 'files'), mayBeShared: dataFolderIsChosen });
   const manager = new TaskManager({
-    ...{ tasks, logger, backend: storage.backend },
+    ...{ tasks, resources, logger, backend: storage.backend, files },
     ...(queues !== undefined && { queues }),
     ...(concurrency !== undefined && { concurrency }),
   });
-  const files = fileFolder({ folder: join(dataFolder, 'files'), mayBeShared: dataFolderIsChosen });
-  const imports = importRuns({ manager, files });
+  const imports = importRuns({ manager });
   const answer = createApp({ routers: [], manager, logger }).callback();
   // Koa answers by itself; its promise settles with the answer.
   const server = new HttpServer((req, res) => void answer(req, res), logger);
-  return { manager, server, files, imports, waits: true, logger, clock: systemClock };
+  return { manager, server, files, imports, schedules: [], waits: true, logger, clock: systemClock };
 }

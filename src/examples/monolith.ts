@@ -7,7 +7,14 @@ import { taskRoutes } from 'errand/koa'; //                      line 1 of 5
 import { TaskManager } from 'errand'; //                         line 2 of 5
 import { Catalogue } from './catalogue.js';
 import { importProductsInto } from './import-products.js';
+import { readMailSettings } from './mail/mail-settings.js';
+import { sendEmailWith } from './mail/send-email.js';
+import { shopTemplates } from './mail/templates.js';
 import { slowReport } from './slow-report.js';
+import { AuditTrail, writeAuditInto } from './users/audit-trail.js';
+import { registerRoute } from './users/register-route.js';
+import { KnownUsers, tellSystemOf } from './users/tell-system.js';
+import { UserStore } from './users/user-store.js';
 
 /*
  * A shop that was there before Errand, with its own answers to errors, its own sign-in check, body parser and routes.
@@ -54,6 +61,15 @@ app.use(shop.routes());
 
 const manager = new TaskManager({ tasks: [importProductsInto(catalogue), slowReport] }); //        line 3 of 5
 app.use(taskRoutes({ manager }).routes()); //                                                      line 4 of 5
+
+// Work of its own: who registers is answered at once; the welcome mail and the rest come after the response.
+const register = {
+  ...{ manager, users: new UserStore(), path: '/users' },
+  sendEmail: sendEmailWith({ settings: () => readMailSettings(process.env), templates: shopTemplates }),
+  writeAudit: writeAuditInto(new AuditTrail()),
+  tellSystem: tellSystemOf(new KnownUsers()),
+};
+app.use(registerRoute(register).routes());
 
 const answer = app.callback();
 const server = createServer((req, res) => void answer(req, res));

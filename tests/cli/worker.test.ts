@@ -75,7 +75,7 @@ async function work(backend: ForwardingBackend, args: readonly string[] = []): P
   const options = readWorkerOptions(['--examples', ...args], { ERRAND_BACKEND: 'redis://db.test' });
   if (options === 'help') throw new Error('nobody asked for help');
   const storage = { backend, place: 'redis://db.test', routers: [] };
-  await beginWorker(options, { process, tasks, storage, logger: silent });
+  await beginWorker(options, { process, tasks, resources: {}, storage, logger: silent });
   return process;
 }
 
