@@ -3,8 +3,9 @@ import { build } from 'esbuild';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { root } from '../structure/sources.js';
-import { ownRedis } from '../servers/own-server.js';
-import { chaos, type ChaosOptions, fleetChaos, type Sabotage } from './harness.js';
+import { ownRedis, type OwnServer } from '../servers/own-server.js';
+import { FORGETFUL, SAFE } from '../servers/start-redis.js';
+import { chaos, type ChaosOptions, fleetChaos, type FleetChaosReport, type Sabotage } from './harness.js';
 import type { ChaosReport } from './ledger.js';
 
 let folder: string;
@@ -75,5 +76,27 @@ redis.describe('processes of a fleet that are killed at any moment', () => {
 
   it('are seen to lose runs where they say accepted too early', async () => {
     expect(await seen('lost', 'ack-early', onEmpty)).not.toEqual([]);
+  }, 300_000);
+});
+
+const [safe, forgetful] = [ownRedis(SAFE), ownRedis(FORGETFUL)];
+
+/** More of it: npm run chaos -- --fleet --kill-server. */
+safe.describe('a fleet whose server is killed, too', () => {
+  const killing =
+    (server: OwnServer) =>
+    async (options: ChaosOptions): Promise<FleetChaosReport> =>
+      fleetChaos({ ...options, url: await server.empty(), killed: server.process() });
+
+  it('loses nothing that was accepted, and begins nothing again that has ended', async () => {
+    const report = await killing(safe)({ worker, trials: 24, seed: 7 });
+    const { lost, duplicated, unexpected, accepted, serverKills } = report;
+    expect({ lost, duplicated, unexpected }).toEqual({ lost: [], duplicated: [], unexpected: [] });
+    expect(accepted).toBeGreaterThan(100);
+    expect(serverKills).toBeGreaterThan(2);
+  }, 300_000);
+
+  it('is seen to lose runs where its server keeps nothing', async () => {
+    expect(await seen('lost', 'forgetful-server', killing(forgetful))).not.toEqual([]);
   }, 300_000);
 });

@@ -6,8 +6,8 @@ import type { ChaosReport } from './ledger.js';
 import { type ChaosLife, diceOf, live, readLedger } from './life.js';
 import { ServerKills } from './server-kills.js';
 
-/** The ways in which workers can be made to fail. */
-export const SABOTAGES = ['ack-early', 'no-checkpoints'] as const;
+/** The ways in which workers, and the server that they share, can be made to fail. */
+export const SABOTAGES = ['ack-early', 'no-checkpoints', 'forgetful-server'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 /** What {@link chaos} takes. */
@@ -19,8 +19,8 @@ export interface ChaosOptions {
   /** Decides the work, and when each process is killed. */
   readonly seed: number;
   /**
-   * What the workers do wrong, for a check that cannot fail proves nothing: they say `accepted` before it is true, or keep
-   * nothing of how far an import has come.
+   * What is wrong, for a check that cannot fail proves nothing: the workers say `accepted` before it is true, or keep
+   * nothing of how far an import has come; or the server, which whoever starts it sees to, keeps nothing when it is killed.
    */
   readonly sabotage?: Sabotage;
 }

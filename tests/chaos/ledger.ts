@@ -22,6 +22,8 @@ export class Ledger {
   readonly #cancelled = new Set<string>();
   readonly #final = new Map<string, string>();
   readonly #imports = new ImportLedger();
+  /** The schedules as they were when they were stopped, as JSON. */
+  readonly #schedules = new Map<string, string>();
   readonly duplicated: string[] = [];
 
   /** @param line the number of the process, what happened, and to which run. */
@@ -35,6 +37,7 @@ export class Ledger {
     else if (what === 'cancelled') this.#cancelled.add(id);
     else if (what === 'final') this.#final.set(id, detail);
     else if (what === 'item') this.#imports.item(life, id, Number(detail));
+    else if (what === 'schedule') this.#schedules.set(id, detail);
     else if (what === 'counts') this.#imports.counts(id, detail);
   }
 
@@ -56,6 +59,19 @@ export class Ledger {
     this.#keys.set(key, id);
   }
 
+  /** Accepted runs that are not there; those of schedules with what is known of these. */
+  #lost(): string[] {
+    const missing = [...this.#accepted.keys()].filter((id) => !this.#final.has(id));
+    const ofSchedule = (schedule: string) => missing.filter((id) => id.startsWith(`${schedule}@`));
+    const ofSchedules = [...this.#schedules].flatMap(([id, told]) => {
+      // More waited than may: so many were skipped, as it says itself.
+      const { skipped } = JSON.parse(told) as { readonly skipped: number };
+      const its = ofSchedule(id);
+      return its.length <= skipped ? [] : its.map((run) => `${run}, of ${told}`);
+    });
+    return [...missing.filter((id) => !id.includes('@')), ...ofSchedules];
+  }
+
   /** What is wrong. */
   report(): ChaosReport {
     const accepted = [...this.#accepted.keys()];
@@ -68,7 +84,7 @@ export class Ledger {
     return {
       accepted: accepted.length,
       recovered: [...this.#begun.values()].filter((lives) => lives.size > 1).length,
-      lost: [...accepted.filter((id) => !this.#final.has(id)), ...imports.lost],
+      lost: [...this.#lost(), ...imports.lost],
       duplicated: [...this.duplicated, ...imports.duplicated],
       unexpected: [...wrong, ...toldOtherwise.map(([id]) => id), ...notCancelled]
         .map((id) => `${id} is ${String(this.#final.get(id))}`)

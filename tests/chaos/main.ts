@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startPostgres } from '../servers/postgres.js';
-import { startRedis } from '../servers/start-redis.js';
+import { FORGETFUL, SAFE, startRedis } from '../servers/start-redis.js';
 import { chaos, type ChaosOptions, fleetChaos, SABOTAGES } from './harness.js';
 import type { ChaosReport } from './ledger.js';
 
@@ -32,8 +32,8 @@ const kinds = (['fleet', 'postgres', 'kill-server'] as const)
   .map((kind) => `--${kind} `);
 if (values['kill-server'] && (!values.fleet || values.url !== undefined))
   throw new RangeError('--kill-server goes with --fleet, and only a server of its own is killed: without --url');
-/** What Redis has confirmed is on its disk. */
-const SAFE = ['--appendfsync', 'always'];
+if (sabotage === 'forgetful-server' && (!values['kill-server'] || values.postgres))
+  throw new RangeError('--sabotage forgetful-server goes with --kill-server, and without --postgres');
 const again = `npm run chaos -- ${kinds.join('')}--trials ${trials} --seed ${seed}`;
 console.log(`${trials} kills, seed ${seed} (the same work again: ${again})`);
 const options = {
@@ -57,7 +57,8 @@ function play(given: ChaosOptions): Promise<ChaosReport> {
 /** On a server of its own, which is gone afterwards. */
 async function onOwnServer(given: ChaosOptions): Promise<ChaosReport> {
   const dir = await mkdtemp(join(tmpdir(), 'errand-server-'));
-  const server = values.postgres ? await startPostgres({ dir }) : await startRedis({ dir, settings: SAFE });
+  const settings = given.sabotage === 'forgetful-server' ? FORGETFUL : SAFE;
+  const server = values.postgres ? await startPostgres({ dir }) : await startRedis({ dir, settings });
   try {
     const killed = values['kill-server'] ? server.process : undefined;
     const report = await fleetChaos({ ...given, url: server.url, killed });

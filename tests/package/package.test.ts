@@ -145,6 +145,11 @@ describe('the package', () => {
     expect(await compile(['consumer.ts'])).toEqual({ code: 0, stdout: '', stderr: '' });
   }, 60_000);
 
+  it('has resources that an application fills in, and then holds it to them', async () => {
+    await installed.write('resources.ts', RESOURCES);
+    expect(await compile(['resources.ts'])).toEqual({ code: 0, stdout: '', stderr: '' });
+  }, 60_000);
+
   it('does what it says when it is used in a project of its own', async () => {
     const { code, stdout, stderr } = await installed.node(['--input-type=module', '-e', PROGRAM]);
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'completed 42\n', stderr: '' });
@@ -217,9 +222,50 @@ await manager.start(report, undefined, { prio: 1 });
 const adHoc = await taskManager.start('ad-hoc', (ctx) => ctx.attempt);
 export const attempt: number = await adHoc.result();
 await adHoc.cancel('user left');
+const untyped = { db: { open: () => 1, close: (one: number) => one }, cache: { open: () => Promise.resolve('') } };
+export const other = new TaskManager({ resources: untyped });
+// @ts-expect-error -- what there is was never said
+await other.start('untyped', ({ resources }) => resources.db);
 
 const processor = new BatchProcessor({ batchSize: 10, maxConcurrent: 2 });
 const totals = await processor.process([1, 2, 3], (item) => item * 2, { keep: 'failed' });
 export const succeeded: number = totals.succeeded;
 export const once: number = await retry(() => 1, { maxAttempts: 2 });
+`;
+
+const RESOURCES = `
+import { TaskManager, defineTask, type Resources } from 'errand';
+import { createTestManager } from 'errand/testing';
+
+class Pool {
+  query(text: string): Promise<number> { return Promise.resolve(text.length); }
+  end(): Promise<void> { return Promise.resolve(); }
+}
+declare module 'errand' {
+  interface Resources { readonly db: Pool; readonly table: string }
+}
+
+export const count = defineTask({ name: 'count', handler: (_input, ctx) => ctx.resources.db.query(ctx.resources.table) });
+const db = { open: () => new Pool(), close: (pool: Pool) => pool.end() };
+export const manager = new TaskManager({
+  tasks: [count],
+  resources: {
+    db: { open: async (_opened, { signal }) => { signal.throwIfAborted(); return new Pool(); }, close: (pool) => pool.end() },
+    table: { open: ({ db }) => db.end().then(() => 'users') },
+  },
+});
+const run = await manager.start('ad-hoc', ({ resources }) => resources.db.query('select'));
+export const length: number = await run.result();
+// @ts-expect-error -- there is no such resource
+await manager.start('ad-hoc', ({ resources }) => resources.mailer);
+// @ts-expect-error -- the table is missing
+new TaskManager({ resources: { db } });
+// @ts-expect-error -- the table is a string
+new TaskManager({ resources: { db, table: { open: () => 1 } } });
+// @ts-expect-error -- handlers know nothing of a queue
+new TaskManager({ resources: { db, table: { open: () => 'users' }, queue: { open: () => 1 } } });
+export const test = createTestManager({ resources: { table: 'users' } });
+// @ts-expect-error -- the table is a string
+createTestManager({ resources: { table: 1 } });
+export const all = (resources: Resources): Pool => resources.db;
 `;

@@ -32,7 +32,9 @@ describe('npm start', () => {
     const npm = start('npm', ['start'], { cwd: await folderToStartIn(), env: { PORT: '0' } });
     const server = await listening(npm);
     expect(npm.stdout).toContain(process.version);
-    expect(npm.stdout).toContain('Tasks: import-products, slow-report');
+    expect(npm.stdout).toMatch(/^Tasks: call-webhook, .*import-products, .*slow-report, /m);
+    const { items } = (await (await fetch(`${server.url}/schedules`)).json()) as { items: { id: string }[] };
+    expect(items.map(({ id }) => id)).toEqual(['clean-up-expired', 'daily-report', 'health-check']);
     npm.kill('SIGTERM');
     await npm.ended;
     await until(async () => !(await answers(server.url)));

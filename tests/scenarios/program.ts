@@ -150,8 +150,11 @@ class ChildProgram implements Program {
   }
 }
 
+/** What the examples are set up with. */
+const EXAMPLES = ['SMTP_URL', 'MAIL_FROM', 'WEBHOOK_SECRETS', 'ERRAND_WEBHOOK_ALLOW'];
+
 /** What would make a program behave other than for a user: the options of the test's own process, and our settings. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const ours = ['HOST', 'PORT', 'ERRAND_DATA', 'ERRAND_BACKEND', 'LOG_LEVEL', 'NODE_OPTIONS'];
+  const ours = ['HOST', 'PORT', 'ERRAND_DATA', 'ERRAND_BACKEND', 'LOG_LEVEL', 'NODE_OPTIONS', ...EXAMPLES];
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.includes(name)));
 }

@@ -38,7 +38,7 @@ describe('the README', () => {
     async () => {
       const server = await startServer(start, ['--examples'], { cwd: await makeFolder() });
       const tour = tourOf(blocksOf(between(readme, 'tour')));
-      expect(tour).toHaveLength(7);
+      expect(tour).toHaveLength(9);
       const mark = '<<< next >>>';
       const script = tour.map(({ command }) => `${command}\nprintf '${mark}'\n`).join('');
       const bash = start('bash', ['-euc', script.replaceAll('127.0.0.1:3000', `127.0.0.1:${server.port}`)], {

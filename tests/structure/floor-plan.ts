@@ -55,8 +55,8 @@ function roomOf(path: string): string {
 function wrongWith(found: Import): string | undefined {
   const from = roomOf(found.from);
   if (found.specifier === undefined) {
-    // `--tasks ./tasks.js` names a module of the user's.
-    return from === 'cli' ? undefined : 'imports what nobody can read from the source';
+    // `--tasks ./tasks.js` names a module of the user's, and so does `threadModule(url)`.
+    return from === 'cli' || from === 'executors' ? undefined : 'imports what nobody can read from the source';
   }
   if (found.file === undefined) return undefined;
   const to = roomOf(found.file);
