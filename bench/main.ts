@@ -3,11 +3,13 @@ import { machine } from './machine.js';
 import { measureRow, type Result } from './result.js';
 import { batchRows } from './rows/batch.js';
 import { celeryRows } from './rows/celery.js';
+import { childRows } from './rows/children.js';
 import { fleetRows } from './rows/fleet.js';
 import { httpRows } from './rows/http.js';
 import { importRows } from './rows/import.js';
 import { runRows } from './rows/runs.js';
 import { sqliteRows } from './rows/sqlite.js';
+import { threadRows } from './rows/threads.js';
 import { table } from './table.js';
 
 /**
@@ -20,7 +22,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-const all = [...runRows, ...batchRows, ...httpRows, ...importRows, ...sqliteRows, ...fleetRows, ...celeryRows];
+const all = [
+  ...[runRows, childRows, batchRows, httpRows, importRows],
+  ...[sqliteRows, fleetRows, celeryRows, threadRows],
+].flat();
 const chosen =
   positionals.length === 0 ? all : all.filter(({ name }) => positionals.some((start) => name.startsWith(start)));
 if (chosen.length === 0) {
