@@ -18,6 +18,7 @@ const config: Config = {
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^errand$': '<rootDir>/src/index.ts',
+    '^errand/files$': '<rootDir>/src/backends/files/index.ts',
     '^errand/koa$': '<rootDir>/src/koa/index.ts',
     '^errand/schedule$': '<rootDir>/src/schedule/index.ts',
     '^errand/sqlite$': '<rootDir>/src/backends/sqlite/index.ts',
