@@ -226,6 +226,7 @@ export abstract class Attempt<Tools extends AttemptTools = AttemptTools> impleme
   protected abort(reason: unknown): void {
     if (this.#lazyAbort.aborted) return;
     this.#lazyAbort.abort(reason);
+    this.#stoppable?.abort(reason);
     this.onAborted(reason);
   }
 

@@ -19,6 +19,11 @@ export class StoppableWork {
     this.#timers = timers;
   }
 
+  /** Its signal has aborted. */
+  abort(reason: unknown): void {
+    this.#executor.abort?.(this.#ctx, reason);
+  }
+
   /**
    * Ends it, once.
    *

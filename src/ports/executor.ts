@@ -15,6 +15,11 @@ export interface Executor {
    */
   execute(task: ResolvedTask, input: unknown, ctx: TaskContext): unknown;
   /**
+   * The signal of this attempt has aborted: for a handler elsewhere, which does not see it. Never called before `execute`.
+   * Absent where handlers see their signals.
+   */
+  abort?(ctx: TaskContext, reason: unknown): void;
+  /**
    * Ends the work of this attempt at once, whatever it is doing; what `execute` gave settles when the work has stopped.
    * Absent where nothing can.
    */

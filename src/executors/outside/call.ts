@@ -1,7 +1,7 @@
 import type { LogLevel } from '../../task/run-event.js';
 import type { Carried } from './carried-error.js';
 
-/** A handler's call, as it goes into a thread or process. Everything in it can be cloned. */
+/** A handler's call, as it goes into a thread or process. */
 export interface CallRequest {
   /** Tells calls of one executor apart. */
   readonly call: number;
@@ -9,8 +9,6 @@ export interface CallRequest {
   readonly href: string;
   readonly input: unknown;
   readonly ctx: CallContext;
-  /** Why the signal has aborted before the call. */
-  readonly aborted: Carried | undefined;
 }
 
 /** What a handler's context is made of. */

@@ -3,25 +3,27 @@ import type { RunLog } from '../../task/task-context.js';
 import type { ThreadContext } from '../../task/thread-module.js';
 import { LazyAbort } from '../../timing/lazy-abort.js';
 import { systemClock } from '../../timing/system-clock.js';
-import type { CallNews, CallRequest } from './call.js';
+import type { CallContext, CallNews, CallRequest } from './call.js';
 import { type Carried, unpack } from './carried-error.js';
 import { ToldLines } from './told-lines.js';
 import { ToldProgress } from './told-progress.js';
 
 /** One call of a handler, in the thread or process where it executes: what the handler is given, and what it says. */
 export class CalledHandler {
-  readonly #request: CallRequest;
   readonly #abort = new LazyAbort();
   readonly #progress: ToldProgress;
   readonly #lines: ToldLines;
+  readonly context: ThreadContext;
   #over = false;
 
-  constructor(request: CallRequest, say: (news: CallNews) => void) {
-    const { call, aborted } = request;
-    this.#request = request;
+  constructor({ call, ctx }: CallRequest, say: (news: CallNews) => void) {
     this.#progress = new ToldProgress((progress) => say({ call, progress }), systemClock);
     this.#lines = new ToldLines((level, line) => say({ call, log: [level, line] }), systemClock);
-    if (aborted !== undefined) this.abort(aborted);
+    this.context = new CalledContext(ctx, this);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   abort(reason: Carried): void {
@@ -33,32 +35,55 @@ export class CalledHandler {
     if (this.#abort.aborted) throw this.#abort.reason;
   }
 
+  tellProgress(done: number, total: number | null, note: string | null): void {
+    if (!this.#over) this.#progress.tell(done, total, note);
+  }
+
+  writeLog(level: LogLevel, message: unknown): void {
+    if (!this.#over) this.#lines.write(level, message);
+  }
+
   /** The handler has settled: what it told last is said, and nothing after it. */
   end(): void {
     this.#progress.flush();
     this.#lines.flush();
     this.#over = true;
   }
+}
 
-  /** Members work by themselves, so that a handler can take them out. */
-  get context(): ThreadContext {
-    const abort = this.#abort;
-    return {
-      ...this.#request.ctx,
-      get signal() {
-        return abort.signal;
-      },
-      log: this.#log,
-      progress: (done, total = null, note = null) => {
-        if (!this.#over) this.#progress.tell(done, total, note);
-      },
-    };
+/**
+ * What a handler in a thread gets. Members that do something are made when they are looked at, as most handlers look at
+ * few, and work by themselves, so that a handler can take them out.
+ */
+class CalledContext implements ThreadContext {
+  readonly #called: CalledHandler;
+  readonly runId: string;
+  readonly attempt: number;
+  readonly itemIndex: number | null;
+  readonly idempotencyKey: string;
+  readonly deadlineAt: number | null;
+
+  constructor({ runId, attempt, itemIndex, idempotencyKey, deadlineAt }: CallContext, called: CalledHandler) {
+    this.#called = called;
+    this.runId = runId;
+    this.attempt = attempt;
+    this.itemIndex = itemIndex;
+    this.idempotencyKey = idempotencyKey;
+    this.deadlineAt = deadlineAt;
   }
 
-  get #log(): RunLog {
-    const level = (name: LogLevel) => (message: unknown) => {
-      if (!this.#over) this.#lines.write(name, message);
-    };
+  get signal(): AbortSignal {
+    return this.#called.signal;
+  }
+
+  get log(): RunLog {
+    const called = this.#called;
+    const level = (name: LogLevel) => (message: unknown) => called.writeLog(name, message);
     return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
+  }
+
+  get progress(): ThreadContext['progress'] {
+    const called = this.#called;
+    return (done, total = null, note = null) => called.tellProgress(done, total, note);
   }
 }

@@ -3,7 +3,6 @@ import { NonRetryableError, steering, TaskError } from '../../task/errors.js';
 import type { ResolvedTask } from '../../task/task.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { ModuleExecutor } from '../../task/thread-module.js';
-import { onAbort } from '../../timing/on-abort.js';
 import type { CallEnd, CallNews, CallRequest } from './call.js';
 import { type Carried, pack, unpack } from './carried-error.js';
 
@@ -39,19 +38,18 @@ export class OutsideExecutor implements Executor {
 
   async execute(task: ResolvedTask, input: unknown, ctx: TaskContext): Promise<unknown> {
     const call = (this.#last += 1);
-    const { signal } = ctx;
-    const aborted = signal.aborted ? pack(signal.reason) : undefined;
-    const request = { call, href: task.module?.href ?? '', input, ctx: contextOf(ctx), aborted };
+    const request = { call, href: task.module?.href ?? '', input, ctx: contextOf(ctx) };
     this.#calls.set(ctx, call);
-    let forget = (): void => undefined;
     try {
-      const ended = this.#crew.call(request, (news) => hear(news, ctx));
-      if (aborted === undefined) forget = onAbort(signal, () => this.#crew.abort(call, pack(signal.reason)));
-      return conclude(await ended, task);
+      return conclude(await this.#crew.call(request, (news) => hear(news, ctx)), task);
     } finally {
-      forget();
       this.#calls.delete(ctx);
     }
+  }
+
+  abort(ctx: TaskContext, reason: unknown): void {
+    const call = this.#calls.get(ctx);
+    if (call !== undefined) this.#crew.abort(call, pack(reason));
   }
 
   stop(ctx: TaskContext): void {

@@ -1,15 +1,45 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { CallAbort, CallEnd, CallNews } from '../outside/call.js';
+import type { CallAbort, CallContext, CallEnd, CallNews, CallRequest } from '../outside/call.js';
 
 /** What a thread says of a call: news, or, where it is too much for the answer of the pool, its end. */
 export type ThreadNews = CallNews | { readonly call: number; readonly end: CallEnd };
 
-/** What a thread answers to the pool when a call has ended. */
-export interface ThreadAnswer {
-  /** How many messages it has sent of the call, which may still be on their way. */
-  readonly said: number;
-  /** Undefined where it was sent as a message. */
-  readonly end: CallEnd | undefined;
+/** A {@link CallRequest} and its place on their way into a thread: cloning the names of members takes more than the rest. */
+export type ThreadRequest = readonly [
+  place: number,
+  call: number,
+  href: string,
+  input: unknown,
+  runId: string,
+  attempt: number,
+  itemIndex: number | null,
+  idempotencyKey: string,
+  deadlineAt: number | null,
+];
+
+/**
+ * What a thread answers to the pool when a call has ended: how many messages it has sent of the call, which may still be
+ * on their way; and its end, unless that was sent as a message, or the value that it returned.
+ */
+export type ThreadAnswer =
+  | readonly [said: number, kind: 'value', value: unknown]
+  | readonly [said: number, kind: 'end', end: CallEnd]
+  | readonly [said: number];
+
+export function packRequest(place: number, { call, href, input, ctx }: CallRequest): ThreadRequest {
+  const { runId, attempt, itemIndex, idempotencyKey, deadlineAt } = ctx;
+  return [place, call, href, input, runId, attempt, itemIndex, idempotencyKey, deadlineAt];
+}
+
+export function unpackRequest(packed: ThreadRequest): CallRequest {
+  const [, call, href, input, runId, attempt, itemIndex, idempotencyKey, deadlineAt] = packed;
+  const ctx: CallContext = { runId, attempt, itemIndex, idempotencyKey, deadlineAt };
+  return { call, href, input, ctx };
+}
+
+/** The end of a call, of the pool's answer; undefined where it was sent as a message. */
+export function endOf([, kind, what]: ThreadAnswer): CallEnd | undefined {
+  return kind === 'value' ? { type: 'returned', value: what } : what;
 }
 
 /** What a thread sends first: its end of a line that lasts as long as it does. */

@@ -5,7 +5,14 @@ import type { CallAbort, CallEnd, CallNews, CallRequest } from '../outside/call.
 import type { Carried } from '../outside/carried-error.js';
 import { lost, notCloneable } from '../outside/lost.js';
 import type { Crew } from '../outside/outside-executor.js';
-import { type ThreadAnswer, ThreadCall, type ThreadHello, type ThreadNews } from './thread-call.js';
+import {
+  endOf,
+  packRequest,
+  type ThreadAnswer,
+  ThreadCall,
+  type ThreadHello,
+  type ThreadNews,
+} from './thread-call.js';
 import type { ThreadSettings } from './thread-settings.js';
 
 /** How often a call is handed to a thread at most that no thread has begun: where none can be made, none ever will. */
@@ -98,8 +105,8 @@ export class ThreadCrew implements Crew {
   async #run(pool: Piscina, request: CallRequest, call: ThreadCall): Promise<CallEnd> {
     const answer = await this.#answer(pool, request, call);
     // The pool's answer may have overtaken what was said before it.
-    if (call.heard < answer.said) for (const line of this.#lines) this.#drain(line);
-    const end = answer.end ?? call.end;
+    if (call.heard < answer[0]) for (const line of this.#lines) this.#drain(line);
+    const end = endOf(answer) ?? call.end;
     if (end === undefined) throw lost('thread', 'has ended before its result had come');
     return end;
   }
@@ -109,7 +116,7 @@ export class ThreadCrew implements Crew {
     const { place, signal } = call;
     for (let tries = 1; ; tries += 1) {
       try {
-        return (await pool.run({ request, place }, { signal })) as ThreadAnswer;
+        return (await pool.run(packRequest(place, request), { signal })) as ThreadAnswer;
       } catch (error) {
         const begun = Atomics.load(this.#begun, place) === request.call;
         const isFinal = begun || this.#closed || call.gone !== undefined || isCloneError(error);

@@ -1,7 +1,13 @@
 import { MessageChannel, parentPort, workerData } from 'node:worker_threads';
-import type { CallAbort, CallEnd, CallRequest } from '../outside/call.js';
+import type { CallAbort } from '../outside/call.js';
 import { Calls } from '../outside/calls.js';
-import type { ThreadAnswer, ThreadHello, ThreadNews } from './thread-call.js';
+import {
+  type ThreadAnswer,
+  type ThreadHello,
+  type ThreadNews,
+  type ThreadRequest,
+  unpackRequest,
+} from './thread-call.js';
 
 const calls = new Calls();
 /** For each place, the call that has begun there. */
@@ -13,25 +19,27 @@ line.unref();
 parentPort?.postMessage({ line: other } satisfies ThreadHello, [other]);
 
 /** What the pool calls: one handler at a time. */
-export async function call({ request, place }: { request: CallRequest; place: number }): Promise<ThreadAnswer> {
-  Atomics.store(begun, place, request.call);
+export async function call(packed: ThreadRequest): Promise<ThreadAnswer> {
+  const request = unpackRequest(packed);
+  Atomics.store(begun, packed[0], request.call);
   let said = 0;
   const say = (news: ThreadNews): void => {
     line.postMessage(news);
     said += 1;
   };
   const end = await calls.call(request, say);
-  if (isSmall(end)) return { said, end };
+  if (end.type !== 'returned') return [said, 'end', end];
+  if (isSmall(end.value)) return [said, 'value', end.value];
   try {
     say({ call: request.call, end });
   } catch (error) {
-    return { said, end: { type: 'not cloneable', why: error instanceof Error ? error.message : String(error) } };
+    const why = error instanceof Error ? error.message : String(error);
+    return [said, 'end', { type: 'not cloneable', why }];
   }
-  return { said, end: undefined };
+  return [said];
 }
 
 /** The pool would take the thread down with a value that cannot be cloned: only what surely can is its answer. */
-function isSmall(end: CallEnd): boolean {
-  if (end.type !== 'returned') return true;
-  return !['object', 'function', 'symbol'].includes(typeof end.value) || end.value === null;
+function isSmall(value: unknown): boolean {
+  return !['object', 'function', 'symbol'].includes(typeof value) || value === null;
 }
