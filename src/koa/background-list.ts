@@ -1,5 +1,5 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import { type AdHocFunction, adHocTask } from '../manager/ad-hoc-functions.js';
+import { type AdHocFunction, adHocTask, isAdHocFunction } from '../manager/ad-hoc-functions.js';
 import type { ManagerCore } from '../manager/manager-core.js';
 import type { StartArguments, StartOptions } from '../manager/manager-options.js';
 import { checkAdHocOptions, type Start } from '../manager/start-request.js';
@@ -61,7 +61,7 @@ export class BackgroundList implements Background {
   add(what: AnyTask | AdHocFunction, second?: unknown, options: BackgroundOptions = {}): void {
     if (this.#added >= MAX_ITEMS)
       throw new RangeError(`a request may add at most ${MAX_ITEMS} runs; give many to one task, as its input`);
-    if (isFunction(what)) this.#addFunction(what, second ?? {});
+    if (isAdHocFunction(what)) this.#addFunction(what, second ?? {});
     else this.#addTask(what, second, options);
     this.#added += 1;
     if (this.#request !== 'open') this.#goOn();
@@ -119,6 +119,8 @@ export class BackgroundList implements Background {
     const { core, request } = this.#parts;
     try {
       const run = await core.start(start, options);
+      // What is not due yet holds up nobody: neither those behind it nor the close of the manager.
+      if (options.delayMs !== undefined && options.delayMs > 0) return;
       // Where the manager closes first, another process ends it.
       await run.settled().catch(() => undefined);
     } catch (err) {
@@ -128,8 +130,4 @@ export class BackgroundList implements Background {
       release();
     }
   }
-}
-
-function isFunction(what: AnyTask | AdHocFunction): what is AdHocFunction {
-  return typeof what === 'function';
 }

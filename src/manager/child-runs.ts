@@ -30,7 +30,7 @@ export interface ChildTools {
   /** Settles when the backend is open. */
   readonly open: () => MaybePromise<void>;
   readonly register: (task: AnyTask) => ResolvedTask;
-  readonly accept: (start: Start, options: StartOptions) => Promise<Accepted>;
+  readonly accept: (start: Start, options: StartOptions, parent: StoredRun) => Promise<Accepted>;
 }
 
 /** What {@link ChildRuns} know of the attempt that they belong to. */
@@ -72,7 +72,7 @@ export class ChildRuns {
     this.#tools = tools;
     this.#keyed = new KeyedChildren(of, {
       source: tools.source,
-      accept: ({ start, options }) => tools.accept(start, options),
+      accept: ({ start, options }) => tools.accept(start, options, of.run),
       adopt: (run) => this.#claim(run),
     });
     tools.here.add(of.run);
@@ -155,7 +155,7 @@ export class ChildRuns {
   }
 
   async #accept({ start, options }: ChildRequest): Promise<ChildRun> {
-    const { run } = await this.#tools.accept(start, options);
+    const { run } = await this.#tools.accept(start, options, this.#of.run);
     return this.#adopt(run);
   }
 

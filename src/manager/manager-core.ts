@@ -80,7 +80,7 @@ export class ManagerCore implements HandleSource {
         ...{ source: this, timers, logger, maxDepth, here: new ParentsHere() },
         ...{ isClosing: () => this.closing, open: () => this.open() },
         register: (task) => this.registry.register(task),
-        accept: (start, said) => this.starter.startChild(start, said),
+        accept: (start, said, parent) => this.starter.startChild(start, said, parent),
       },
     };
     const { registry, functions } = this;

@@ -1,10 +1,11 @@
-import type { Accepted, MaybePromise } from '../ports/backend.js';
+import type { Accepted, MaybePromise, StoredRun } from '../ports/backend.js';
 import type { DueStart } from '../schedule/scheduler-parts.js';
 import { hasCode, TaskError } from '../task/errors.js';
 import { isFinal } from '../task/status.js';
 import { decodeValue } from '../task/stored-value.js';
 import { type AdHocFunction, type AdHocFunctions, adHocTask } from './ad-hoc-functions.js';
 import type { AdHocOptions, StartOptions } from './manager-options.js';
+import type { OwedWork } from './owed-work.js';
 import { checkInput, parseInput } from './parse-input.js';
 import type { ResolvedOptions } from './resolve-options.js';
 import { type HandleSource, RunHandle } from './run-handle.js';
@@ -19,6 +20,7 @@ export interface StartSource extends HandleSource {
   readonly options: ResolvedOptions;
   readonly registry: TaskRegistry;
   readonly functions: AdHocFunctions;
+  readonly owed: OwedWork;
   open(): MaybePromise<void>;
   refuseIfClosing(owed?: boolean): void;
 }
@@ -126,13 +128,26 @@ export class RunStarter {
     await waitUntilFree(backend, active, { clock: options.clock, timeoutMs, signal: this.#closing.signal });
   }
 
-  /** Checks, validates, accepts the child of a run; one with an id is the active run of that id, where there is one. */
-  async startChild(start: Start, options: StartOptions): Promise<Accepted> {
-    this.#source.refuseIfClosing();
+  /**
+   * Checks, validates, accepts the child of a run; one with an id is the active run of that id, where there is one. What a
+   * closing manager owes to somebody is owed with its children: it does not end before they have.
+   */
+  async startChild(start: Start, options: StartOptions, parent: StoredRun): Promise<Accepted> {
+    const { backend, owed } = this.#source;
+    const isOwed = owed.owes(parent.task);
+    this.#source.refuseIfClosing(isOwed);
     const { run } = startRequest(start, options, this.#ids);
     await checkInput(start.task, start.input);
-    this.#source.refuseIfClosing();
-    return this.#source.backend.accept(run, 'return');
+    this.#source.refuseIfClosing(isOwed);
+    const release = isOwed ? owed.owe(start.name, () => undefined) : undefined;
+    try {
+      const accepted = await backend.accept(run, 'return');
+      if (release !== undefined) backend.watch(accepted.run, 'final', release);
+      return accepted;
+    } catch (error) {
+      release?.();
+      throw error;
+    }
   }
 
   /** An id that no run has. */

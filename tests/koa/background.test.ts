@@ -120,6 +120,18 @@ describe('what was added', () => {
     await until(() => done.length === 2);
   });
 
+  it('starts what is not due yet in its turn, and waits for it neither before the next one nor when the manager closes', async () => {
+    await route((ctx) => {
+      background(ctx).add(note, 'later', { delayMs: 3_600_000 });
+      background(ctx).add(doing('now'));
+      ctx.body = 'ok';
+    });
+    await get();
+    await until(() => done.length === 1);
+    expect((await runs()).map(({ status }) => status).sort()).toEqual(['completed', 'scheduled']);
+    expect(await manager.close({ graceMs: 20_000 })).toMatchObject({ completed: 0, waiting: 1 });
+  });
+
   it('goes on after one that fails or is refused, which is logged', async () => {
     await route((ctx) => {
       background(ctx).add(() => {

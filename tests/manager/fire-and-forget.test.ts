@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { defineTask, type Logger, memory } from '../../src/index.js';
+import { defineTask, type Logger, memory, type TaskContext } from '../../src/index.js';
 import { ForwardingBackend } from '../../src/testing/forwarding-backend.js';
 import { settle } from '../fake-clock.js';
 import { until } from '../until.js';
@@ -129,6 +129,54 @@ describe('fireAndForget', () => {
       expect(await closing).toEqual({ completed: 3, interrupted: 0, waiting: 1, abandoned: 0 });
       expect(done).toEqual(['owed', 'a function']);
       expect((await other.settled()).status).toBe('cancelled');
+    });
+
+    it('is done with the runs that it starts, and with theirs', async () => {
+      const { manager, clock } = newManager({ concurrency: 1 });
+      const done: unknown[] = [];
+      const gate = new Gate();
+      const leaf = defineTask({ name: 'leaf', handler: () => done.push('leaf') });
+      const branch = defineTask({
+        name: 'branch',
+        handler: async (_: undefined, ctx) => {
+          await (await ctx.start(leaf)).result();
+          done.push('branch');
+        },
+      });
+      const root = async (ctx: TaskContext) => {
+        await gate.promise;
+        await (await ctx.start(branch)).result();
+        done.push('root');
+      };
+      manager.fireAndForget(root);
+      await settle();
+      const closing = manager.close({ graceMs: 1_000 });
+      await settle();
+      gate.open(1);
+      await clock.run(0);
+      expect(await closing).toEqual({ completed: 3, interrupted: 0, waiting: 0, abandoned: 0 });
+      expect(done).toEqual(['leaf', 'branch', 'root']);
+    });
+
+    it('refuses runs that others start', async () => {
+      const { manager, clock } = newManager();
+      const gate = new Gate();
+      const leaf = defineTask({ name: 'leaf', handler: () => 1 });
+      const other = defineTask({
+        name: 'other',
+        handler: async (_: undefined, ctx) => {
+          await gate.promise;
+          await ctx.start(leaf);
+        },
+      });
+      const run = await manager.start(other);
+      manager.fireAndForget(() => gate.promise);
+      await settle();
+      const closing = manager.close({ graceMs: 1_000 });
+      gate.open(1);
+      await clock.run(0);
+      await closing;
+      await expect(run.result()).rejects.toMatchObject({ code: 'RUN_INTERRUPTED' });
     });
 
     it('waits for starts that are being accepted', async () => {
