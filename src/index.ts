@@ -36,11 +36,11 @@ export type {
   StartOptions,
   StatusCounts,
 } from './manager/manager-options.js';
+export type { ChildPolicy } from './task/child-policy.js';
 export { defineTask } from './task/task.js';
 export type { ChildArguments, ChildHandle, ChildOptions, StartChild } from './task/child-handle.js';
 export type {
   AnyTask,
-  ChildPolicy,
   ModuleTaskDefinition,
   RateLimit,
   RunHooks,

@@ -1,6 +1,6 @@
 import { ownRoutes } from '../koa/own-routes.js';
 import type { TaskManager } from '../manager/task-manager.js';
-import { show } from '../task/checks.js';
+import { isRecord, show } from '../task/checks.js';
 import type { ScheduleDefinition } from '../task/schedule.js';
 import { CommandError, failure, messageOf } from './command-error.js';
 
@@ -49,8 +49,4 @@ function madeRoutes(what: string, make: () => unknown): ReturnType<typeof ownRou
   } catch (error) {
     throw failure(`${what}: ${messageOf(error)}`, error);
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,12 +3,17 @@ import type { Accepted, MaybePromise } from '../ports/backend.js';
 import { checkName, show } from '../task/checks.js';
 import { unconfirmedRunOf } from '../task/errors.js';
 import { resolveRetryPolicy } from '../task/retry-policy.js';
-import { resolveLimits, type ResolvedTask } from '../task/task.js';
+import { type AnyTask, resolveLimits, type ResolvedTask } from '../task/task.js';
 import type { TaskContext } from '../task/task-context.js';
 import type { AdHocOptions } from './manager-options.js';
 
 /** The function of an ad-hoc run. */
 export type AdHocFunction = (ctx: TaskContext) => unknown;
+
+/** Tells a function from a task, where either may be started. */
+export function isAdHocFunction(what: AnyTask | AdHocFunction): what is AdHocFunction {
+  return typeof what === 'function';
+}
 
 /**
  * The functions of ad-hoc runs: they live in this process, whatever keeps the runs. A run may be delivered before the

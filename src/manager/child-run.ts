@@ -1,5 +1,4 @@
 import type { Backend, StoredRun } from '../ports/backend.js';
-import { checkOptions, checkSignal } from '../task/checks.js';
 import type { ChildHandle, WaitSignal } from '../task/child-handle.js';
 import { TaskError } from '../task/errors.js';
 import type { CancelRequest, Run } from '../task/run.js';
@@ -7,6 +6,7 @@ import type { StreamedEvent } from '../task/run-event.js';
 import { unlessAborted } from '../timing/on-abort.js';
 import { asInterruption } from './interruption.js';
 import type { RunHandle } from './run-handle.js';
+import { checkWait, quiet } from './wait.js';
 
 /** What a {@link ChildRun} is made with. */
 export interface ChildParts {
@@ -121,8 +121,7 @@ export class ChildRun implements ChildHandle<unknown> {
   }
 
   async #unless(wait: WaitSignal): Promise<Run> {
-    checkOptions("a wait's options", wait, ['signal']);
-    checkSignal(wait.signal);
+    checkWait(wait);
     const { signal } = wait;
     if (signal === undefined) return this.#final;
     return unlessAborted(signal, (done, failed) => {
@@ -136,10 +135,4 @@ export class ChildRun implements ChildHandle<unknown> {
 function whatHappened({ status, cancelReason, error }: Run): string {
   if (status === 'cancelled') return cancelReason === null ? 'was cancelled' : `was cancelled: ${cancelReason}`;
   return error?.exposed === true ? `failed: ${error.message}` : `failed with ${error?.code ?? 'HANDLER_FAILED'}`;
-}
-
-/** A rejection that nobody reads is no `unhandledRejection`. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
 }

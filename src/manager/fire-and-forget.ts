@@ -2,7 +2,7 @@ import { checkName } from '../task/checks.js';
 import type { Logger } from '../ports/logger.js';
 import type { MaybePromise } from '../ports/backend.js';
 import type { AnyTask, TaskLimits } from '../task/task.js';
-import { type AdHocFunction, adHocTask } from './ad-hoc-functions.js';
+import { type AdHocFunction, adHocTask, isAdHocFunction } from './ad-hoc-functions.js';
 import type {
   FireAndForgetCounts,
   FireAndForgetFunctionOptions,
@@ -46,7 +46,7 @@ export class FireAndForget {
    * @throws {TypeError|RangeError} when it is no task and no function, or another task has its name.
    */
   start(what: AnyTask | AdHocFunction, second: unknown, options: FireAndForgetOptions = {}): void {
-    if (isFunction(what)) this.#startFunction(what, second ?? {});
+    if (isAdHocFunction(what)) this.#startFunction(what, second ?? {});
     else this.#startTask(what, second, options);
   }
 
@@ -112,8 +112,4 @@ const GONE_ON = { status: 'queued' };
 /** What bounds an attempt of what says nothing of a hard limit. */
 function bound({ softLimitMs = 0 }: TaskLimits): number {
   return Math.max(HARD_LIMIT_MS, softLimitMs);
-}
-
-function isFunction(what: AnyTask | AdHocFunction): what is AdHocFunction {
-  return typeof what === 'function';
 }

@@ -1,8 +1,8 @@
-import { checkOptions, checkSignal } from '../task/checks.js';
 import type { ChildHandle, WaitSignal } from '../task/child-handle.js';
 import type { Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import { decodeValue, encodeValue } from '../task/stored-value.js';
+import { checkWait } from './wait.js';
 
 /** What is kept of keyed children and what handlers call their steps cannot be the same. */
 const CHILD = 'child:';
@@ -46,8 +46,7 @@ export class KeptChild implements ChildHandle<unknown> {
 
   settled(wait: WaitSignal = {}): Promise<Run> {
     return new Promise((resolve) => {
-      checkOptions("a wait's options", wait, ['signal']);
-      checkSignal(wait.signal);
+      checkWait(wait);
       wait.signal?.throwIfAborted();
       resolve(this.#ended());
     });

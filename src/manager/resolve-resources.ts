@@ -1,4 +1,4 @@
-import { checkOptions, show } from '../task/checks.js';
+import { checkOptions, isRecord, show } from '../task/checks.js';
 import type { ResourceDefinition } from '../task/resources.js';
 
 /** A resource with its name, in the order of opening. */
@@ -28,8 +28,4 @@ function checked(what: string, definition: unknown): ResourceDefinition<unknown>
     throw new TypeError(`${what}.close must be a function; got ${show(close)}`);
   // Its types are the application's, which cannot be seen from here.
   return definition as unknown as ResourceDefinition<unknown>;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

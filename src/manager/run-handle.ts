@@ -1,6 +1,5 @@
 import type { Backend, StoredRun } from '../ports/backend.js';
 import type { ByteStream } from '../ports/files.js';
-import { checkOptions, checkSignal } from '../task/checks.js';
 import type { WaitSignal } from '../task/child-handle.js';
 import { TaskError } from '../task/errors.js';
 import { type FileResult, isFileResult } from '../task/file-result.js';
@@ -9,6 +8,7 @@ import type { CancelRequest, Run } from '../task/run.js';
 import type { StreamedEvent } from '../task/run-event.js';
 import { isFinal } from '../task/status.js';
 import { unlessAborted } from '../timing/on-abort.js';
+import { checkWait, quiet } from './wait.js';
 
 export type { WaitSignal } from '../task/child-handle.js';
 
@@ -197,15 +197,4 @@ function endedOrClosed(resolve: (run: Run) => void, reject: (error: TaskError) =
         new TaskError('MANAGER_CLOSED', `The manager was closed; run ${run.id} is ${run.status} and goes on later`),
       );
   };
-}
-
-function checkWait(wait: WaitSignal): void {
-  checkOptions("a wait's options", wait, ['signal']);
-  checkSignal(wait.signal);
-}
-
-/** A rejection that nobody reads is no `unhandledRejection`. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
 }

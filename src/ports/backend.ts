@@ -206,14 +206,6 @@ export interface Backend extends ScheduleStore, SlotLender {
    * @returns the text that is kept under this key; undefined where the lease is no longer valid and nothing was kept.
    */
   keepStep(lease: Lease, key: string, text: string): MaybePromise<string | undefined>;
-  /**
-   * The handler waits for runs that it has started: until `takeBack`, or the end of the attempt, it does not count towards
-   * a limit that holds for all processes (`WorkOptions.limitsOf`). May be called for nothing. Left out, with `takeBack`, where
-   * no limit holds for others.
-   */
-  lend?(lease: Lease): MaybePromise<void>;
-  /** Answers when the handler counts again, within the limit; rejects when the signal aborts, or the lease is lost. */
-  takeBack?(lease: Lease, signal: AbortSignal): MaybePromise<void>;
   /** Passes a line of a handler's log on as an event. Dropped where the lease is no longer valid. */
   log(lease: Lease, line: LogLine): void;
 

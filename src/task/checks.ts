@@ -20,6 +20,11 @@ export function show(value: unknown): string {
   return String(value);
 }
 
+/** Whether it is an object with members of its own, and no list. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Whether `value` may be an id, a task's name or a queue's name: 1 to 128 of `A–Z a–z 0–9 _ . : @ -`, first one of `A–Z a–z 0–9 _`. */
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && NAME.test(value);

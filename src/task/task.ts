@@ -1,5 +1,6 @@
 import type { AnyTask, Task } from './any-task.js';
 import { checkDuration, checkInteger, checkName, checkOptions, checkPriority, show } from './checks.js';
+import { type ChildPolicy, checkChildPolicy } from './child-policy.js';
 import { type CrashPolicy, resolveCrashPolicy } from './crash-policy.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from './retry-policy.js';
 import type { Run } from './run.js';
@@ -42,9 +43,6 @@ export interface RunHooks {
   /** After `failed`, with what the last attempt threw; before `onSettled`. */
   readonly onFailed?: (run: Run, error: unknown) => unknown;
 }
-
-/** What becomes of a run's other children when one has failed that nobody handles. */
-export type ChildPolicy = 'fail-fast' | 'collect';
 
 /** Does the work. May be asynchronous; what it returns is the run's result, what it throws fails the attempt. */
 export type TaskHandler<Output, Result> = (input: Output, ctx: TaskContext) => Result | PromiseLike<Result>;
@@ -127,7 +125,6 @@ const KNOWN = [
   'onSettled',
   'onFailed',
 ];
-const CHILD_POLICIES: readonly unknown[] = ['fail-fast', 'collect'] satisfies readonly ChildPolicy[];
 const KNOWN_LIMITS = ['concurrency', 'rate', 'softLimitMs', 'hardLimitMs'];
 
 /**
@@ -154,9 +151,7 @@ export function defineTask<Result, Input, Output>(
   checkSchema(input);
   const executed = resolveExecuted(definition);
   for (const [what, hook] of Object.entries({ onSettled, onFailed })) if (hook !== undefined) checkFunction(what, hook);
-  const { children = 'fail-fast' } = definition;
-  if (!CHILD_POLICIES.includes(children))
-    throw new RangeError(`a task's children must be 'fail-fast' or 'collect'; got ${show(children)}`);
+  const children = checkChildPolicy("a task's children", definition.children);
   const task: Task<Input, Result> = Object.freeze({ name });
   definitions.set(task, {
     name,

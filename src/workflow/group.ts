@@ -1,5 +1,6 @@
 import { checkOptions, show } from '../task/checks.js';
 import type { ChildHandle } from '../task/child-handle.js';
+import { type ChildPolicy, checkChildPolicy } from '../task/child-policy.js';
 import { TaskError } from '../task/errors.js';
 import type { Run } from '../task/run.js';
 import { resolveTask, type AnyTask, type Task } from '../task/task.js';
@@ -21,7 +22,7 @@ export interface GroupOptions {
    * `'fail-fast'` (default): the others are cancelled, and the group fails at once. `'collect'`: they go on to their ends,
    * and then the group fails with the counts (`details`: `total`, `succeeded`, `failed`, `cancelled`, `runs`).
    */
-  readonly children?: 'fail-fast' | 'collect';
+  readonly children?: ChildPolicy;
 }
 
 /** An input that all of these tasks take. */
@@ -100,9 +101,7 @@ interface Part {
   readonly input: unknown;
 }
 
-type Policy = NonNullable<GroupOptions['children']>;
-
-async function runAll(parts: readonly Part[], policy: Policy, ctx: TaskContext): Promise<readonly unknown[]> {
+async function runAll(parts: readonly Part[], policy: ChildPolicy, ctx: TaskContext): Promise<readonly unknown[]> {
   const total = parts.length;
   let ended = 0;
   const count = <T>(value: T): T => {
@@ -147,17 +146,12 @@ function refuseIncomplete(runs: readonly Run[]): void {
   });
 }
 
-function policyOf(what: string, options: GroupOptions): Policy {
+function policyOf(what: string, options: GroupOptions): ChildPolicy {
   checkOptions(`${what}'s options`, options, ['children']);
-  const { children = 'fail-fast' } = options;
-  if (!POLICIES.includes(children))
-    throw new RangeError(`children must be 'fail-fast' or 'collect'; got ${show(children)}`);
-  return children;
+  return checkChildPolicy('children', options.children);
 }
 
-const POLICIES: readonly unknown[] = ['fail-fast', 'collect'] satisfies readonly Policy[];
-
 /** Workflows of the same parts that differ in this are different tasks. */
-function kindOf(kind: string, policy: Policy): string {
+function kindOf(kind: string, policy: ChildPolicy): string {
   return policy === 'collect' ? `${kind}-collect` : kind;
 }

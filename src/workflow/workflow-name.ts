@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-
 import type { AnyTask } from '../task/task.js';
+import { nodeCrypto } from '../timing/node-crypto.js';
 
 /** How long the name of a task may be. */
 const MAX_NAME = 128;
@@ -12,6 +11,6 @@ const MAX_NAME = 128;
 export function nameOf(kind: string, parts: readonly AnyTask[]): string {
   const name = [`${kind}${parts.length}`, ...parts.map((part) => part.name)].join(':');
   if (name.length <= MAX_NAME) return name;
-  const digest = createHash('sha256').update(name).digest('base64url').slice(0, 22);
+  const digest = nodeCrypto().createHash('sha256').update(name).digest('base64url').slice(0, 22);
   return `${name.slice(0, MAX_NAME - digest.length - 1)}:${digest}`;
 }

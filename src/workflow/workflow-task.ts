@@ -1,4 +1,5 @@
 import { checkOptions } from '../task/checks.js';
+import type { ChildPolicy } from '../task/child-policy.js';
 import type { StandardSchema } from '../task/standard-schema.js';
 import {
   type AnyTask,
@@ -18,7 +19,7 @@ export interface Shape {
   readonly parts: readonly AnyTask[];
   readonly input: StandardSchema | undefined;
   /** What becomes of the others when one part fails. */
-  readonly children: 'fail-fast' | 'collect';
+  readonly children: ChildPolicy;
   readonly handler: TaskHandler<unknown, unknown>;
 }
 

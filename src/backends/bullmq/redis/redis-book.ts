@@ -1,5 +1,5 @@
 import type { FleetBook } from '../book/book.js';
-import { redisChildren } from './redis-children.js';
+import { composeBook } from '../book/compose-book.js';
 import { RedisClaims } from './redis-claims.js';
 import { RedisEnds } from './redis-ends.js';
 import { RedisFleet } from './redis-fleet.js';
@@ -18,74 +18,18 @@ import { RedisSteps } from './redis-steps.js';
  */
 export function redisBook(parts: RedisBookParts): FleetBook {
   const server = new RedisServer(parts);
-  const places = new RedisPlaces(server);
-  const claims = new RedisClaims(server);
-  const keys = new RedisKeys(server);
-  const notes = new RedisNotes(server);
   const ends = new RedisEnds(server);
-  const lent = new RedisLent(server);
-  const steps = new RedisSteps(server);
   const fleet = new RedisFleet(server);
-  return {
+  return composeBook({
     open: () => fleet.open(),
-    head: () => fleet.head(),
-    // The connection is not the book's.
-    close: () => Promise.resolve(),
-
-    place: (...args) => places.place(...args),
-    placesOf: (ids) => places.placesOf(ids),
-    page: (below, limit) => places.page(below, limit),
-    ofKind: (kind) => places.ofKind(kind),
-    childrenOf: (parent, which) => redisChildren(server, parent, which),
-    forget: (gone) => places.forget(gone),
-    expired: (now, limit) => places.expired(now, limit),
-    unexpire: (jobIds) => places.unexpire(jobIds),
-
-    claim: (claim) => claims.claim(claim),
-    unclaim: (claim) => claims.unclaim(claim),
-    added: (jobId) => claims.added(jobId),
-    unaddedJob: (jobId) => claims.unaddedJob(jobId),
-    unadded: (before, limit) => claims.unadded(before, limit),
-
-    keyOf: (name, now) => keys.keyOf(name, now),
-    dropKey: (name, id) => keys.dropKey(name, id),
-    keyEnded: (name, id, at) => keys.keyEnded(name, id, at),
-    dropKeys: (now, limit) => keys.dropKeys(now, limit),
-    haveKeys: (ids) => keys.haveKeys(ids),
-
-    notesOf: (jobIds) => notes.notesOf(jobIds),
-    requestCancel: (lane, jobId, cancel) => notes.requestCancel(lane, jobId, cancel),
-    cancels: (lane) => notes.cancels(lane),
-    toCancel: (limit) => notes.toCancel(limit),
-    heldEnds: (limit) => notes.heldEnds(limit),
-    dropCancel: (lane, jobId) => notes.dropCancel(lane, jobId),
-    hold: (...args) => notes.hold(...args),
-    retryAt: (...args) => notes.retryAt(...args),
-    deliver: (lane, jobId, delivery) => notes.deliver(lane, jobId, delivery),
-    checkpoint: (...args) => notes.checkpoint(...args),
-
-    keepStep: (...args) => steps.keepStep(...args),
-    stepsOf: (jobId) => steps.stepsOf(jobId),
-    dropSteps: (jobId) => steps.dropSteps(jobId),
-
-    limitLane: (lane, most) => lent.limitLane(lane, most),
-    lend: (lane, jobId, token) => lent.lend(lane, jobId, token),
-    takeBack: (...args) => lent.takeBack(...args),
-    dropLent: (withinMs) => lent.dropLent(withinMs),
-
-    end: (ended) => ends.end(ended),
-    letGo: (lane, jobId) => ends.letGo(lane, jobId),
-    tallies: (lanes, now) => ends.tallies(lanes, now),
-    oldestEnds: (lane, status, limit) => ends.oldestEnds(lane, status, limit),
-
-    addLane: (lane) => fleet.addLane(lane),
-    pauseQueue: (queue, paused) => fleet.pauseQueue(queue, paused),
-    schedules: () => fleet.schedules(),
-    saveSchedule: (schedule, expectedVersion) => fleet.saveSchedule(schedule, expectedVersion),
-    removeSchedule: (id) => fleet.removeSchedule(id),
-    beat: (processId, forMs) => fleet.beat(processId, forMs),
-    deadProcesses: () => fleet.deadProcesses(),
-    bury: (processId) => fleet.bury(processId),
-    turn: (name, forMs) => fleet.turn(name, forMs),
-  };
+    places: new RedisPlaces(server),
+    claims: new RedisClaims(server),
+    keys: new RedisKeys(server),
+    notes: new RedisNotes(server),
+    steps: new RedisSteps(server),
+    lent: new RedisLent(server),
+    ends,
+    tallies: ends,
+    fleet,
+  });
 }

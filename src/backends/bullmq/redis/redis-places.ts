@@ -1,6 +1,7 @@
 import type { FleetBook, ParentName, Place, Placed } from '../book/book.js';
 import { kindOfLane } from '../runs/lane-name.js';
 import { readPlace, writePlace } from '../book/place-text.js';
+import { redisChildren } from './redis-children.js';
 import { ENDS, KEYS, PLACES } from './redis-lua.js';
 import { listOf, RedisScript, type RedisServer, textOf } from './redis-script.js';
 
@@ -119,6 +120,10 @@ export class RedisPlaces {
 
   ofKind(kind: 'import'): Promise<readonly Placed[]> {
     return this.#page(`kind:${kind}`, '+inf', -1);
+  }
+
+  childrenOf(parent: ParentName, which: 'all' | 'unended'): Promise<readonly Placed[]> {
+    return redisChildren(this.#server, parent, which);
   }
 
   async forget(gone: Parameters<FleetBook['forget']>[0]): Promise<void> {
