@@ -129,7 +129,7 @@ export abstract class Attempt<Tools extends AttemptTools = AttemptTools> impleme
     this.#begun = true;
     // Its grace was over before the backend let it begin.
     if (this.#ended) {
-      this.onLate();
+      this.threw(this.#abort?.reason);
       return;
     }
     this.#startTimers();

@@ -1,7 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
+import { memory } from '../../../src/index.js';
 import { defineTask } from '../../../src/task/task.js';
 import type { TaskContext } from '../../../src/task/task-context.js';
+import { ForwardingBackend } from '../../../src/testing/forwarding-backend.js';
 import { aborted, Gate, newManager } from '../workbench.js';
+
+/** Says that a run is a child which an earlier attempt has left, and cannot cancel it. */
+class LeftBehind extends ForwardingBackend {
+  left: string | undefined;
+
+  override async childrenOf(...args: Parameters<ForwardingBackend['childrenOf']>) {
+    const run = this.left === undefined ? undefined : await this.real.find(this.left);
+    return run === undefined ? this.real.childrenOf(...args) : [run];
+  }
+
+  override cancel(...[id, request, ordinal]: Parameters<ForwardingBackend['cancel']>) {
+    return id === this.left ? undefined : this.real.cancel(id, request, ordinal);
+  }
+}
 
 /** A chain of runs: each starts the next one, the last is at work until its gate opens or its signal aborts. */
 function chain(depth: number, atLeaf: (ctx: TaskContext) => unknown) {
@@ -104,6 +120,40 @@ describe('a cancel', () => {
     await clock.run(0);
     await run.cancel();
     expect(await run.settled()).toMatchObject({ status: 'cancelled', result: 'half done', abandoned: false });
+  });
+
+  it('ends a parent whose grace was over before its handler could be called, and leaves its id free', async () => {
+    const backend = new LeftBehind(memory());
+    const { manager, clock } = newManager({ backend, graceMs: 100 });
+    const gate = new Gate();
+    const slow = defineTask({ name: 'slow', handler: () => gate.promise });
+    await manager.start('elsewhere', async (ctx) => {
+      await ctx.start(slow);
+    });
+    await clock.run(0);
+    const [left] = (await manager.list({ task: 'slow' })).items;
+    backend.left = left?.id;
+    let calls = 0;
+    const again = defineTask({
+      name: 'again',
+      retry: { maxAttempts: 2, initialDelayMs: 0, jitter: 'none' },
+      handler: () => {
+        calls += 1;
+        throw new Error('on purpose');
+      },
+    });
+    const run = await manager.start(again, undefined, { id: 'again' });
+    await clock.run(0);
+    expect((await run.snapshot())?.attempt).toBe(2);
+    await run.cancel();
+    await clock.run(100);
+    gate.open(undefined);
+    await clock.run(0);
+    expect(await run.settled()).toMatchObject({ status: 'cancelled', attempt: 2, abandoned: false });
+    expect(calls).toBe(1);
+    expect(await manager.counts()).toMatchObject({ abandoned: 0 });
+    backend.left = undefined;
+    expect(await manager.start(again, undefined, { id: 'again' })).toMatchObject({ replayed: false });
   });
 });
 
