@@ -11,14 +11,17 @@ import { ToldProgress } from './told-progress.js';
 /** One call of a handler, in the thread or process where it executes: what the handler is given, and what it says. */
 export class CalledHandler {
   readonly #abort = new LazyAbort();
-  readonly #progress: ToldProgress;
-  readonly #lines: ToldLines;
+  readonly #call: number;
+  readonly #say: (news: CallNews) => void;
+  /** Made when they are needed: most handlers tell nothing. */
+  #progress: ToldProgress | undefined;
+  #lines: ToldLines | undefined;
   readonly context: ThreadContext;
   #over = false;
 
   constructor({ call, ctx }: CallRequest, say: (news: CallNews) => void) {
-    this.#progress = new ToldProgress((progress) => say({ call, progress }), systemClock);
-    this.#lines = new ToldLines((level, line) => say({ call, log: [level, line] }), systemClock);
+    this.#call = call;
+    this.#say = say;
     this.context = new CalledContext(ctx, this);
   }
 
@@ -36,17 +39,21 @@ export class CalledHandler {
   }
 
   tellProgress(done: number, total: number | null, note: string | null): void {
-    if (!this.#over) this.#progress.tell(done, total, note);
+    if (this.#over) return;
+    this.#progress ??= new ToldProgress((progress) => this.#say({ call: this.#call, progress }), systemClock);
+    this.#progress.tell(done, total, note);
   }
 
   writeLog(level: LogLevel, message: unknown): void {
-    if (!this.#over) this.#lines.write(level, message);
+    if (this.#over) return;
+    this.#lines ??= new ToldLines((name, line) => this.#say({ call: this.#call, log: [name, line] }), systemClock);
+    this.#lines.write(level, message);
   }
 
   /** The handler has settled: what it told last is said, and nothing after it. */
   end(): void {
-    this.#progress.flush();
-    this.#lines.flush();
+    this.#progress?.flush();
+    this.#lines?.flush();
     this.#over = true;
   }
 }

@@ -47,7 +47,10 @@ export interface ThreadHello {
   readonly line: MessagePort;
 }
 
-/** A call in a thread, as its pool sees it: what can be aborted, by ending the thread. */
+/**
+ * A call in a thread. To its pool it is what aborts the call, by ending the thread: an AbortController would do the same, and
+ * cost more than the rest of the call.
+ */
 export class ThreadCall {
   readonly hear: (news: CallNews) => void;
   /** Which number of the shared memory says that it has begun. */
@@ -55,7 +58,7 @@ export class ThreadCall {
   heard = 0;
   end: CallEnd | undefined;
   /** What was told to the threads when its signal aborted. */
-  aborted: CallAbort | undefined;
+  abort: CallAbort | undefined;
   /** Resolves when its thread, which is being ended, has ended. */
   gone: Promise<unknown> | undefined;
   #kill: (() => void) | undefined;
@@ -70,16 +73,12 @@ export class ThreadCall {
     this.#kill?.();
   }
 
-  /** What the pool listens to. An AbortController would do the same, and cost a third of the call. */
-  get signal(): PoolSignal {
-    return {
-      addEventListener: (_name, listener) => void (this.#kill = listener),
-      removeEventListener: () => void (this.#kill = undefined),
-    };
+  /** Called by the pool. */
+  addEventListener(_name: 'abort', listener: () => void): void {
+    this.#kill = listener;
   }
-}
 
-interface PoolSignal {
-  addEventListener: (name: 'abort', listener: () => void) => void;
-  removeEventListener: (name: 'abort', listener: () => void) => void;
+  removeEventListener(): void {
+    this.#kill = undefined;
+  }
 }

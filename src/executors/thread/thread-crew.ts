@@ -5,14 +5,7 @@ import type { CallAbort, CallEnd, CallNews, CallRequest } from '../outside/call.
 import type { Carried } from '../outside/carried-error.js';
 import { lost, notCloneable } from '../outside/lost.js';
 import type { Crew } from '../outside/outside-executor.js';
-import {
-  endOf,
-  packRequest,
-  type ThreadAnswer,
-  ThreadCall,
-  type ThreadHello,
-  type ThreadNews,
-} from './thread-call.js';
+import { endOf, packRequest, type ThreadAnswer, ThreadCall, type ThreadHello, type ThreadNews } from './thread-call.js';
 import type { ThreadSettings } from './thread-settings.js';
 
 /** How often a call is handed to a thread at most that no thread has begun: where none can be made, none ever will. */
@@ -48,7 +41,12 @@ export class ThreadCrew implements Crew {
     try {
       const pool = this.#pool ?? (await (this.#opening ??= this.#open()));
       if (this.#closed || call.gone !== undefined) throw lost('thread', 'was not begun');
-      return await this.#run(pool, request, call);
+      const answer = await this.#answer(pool, request, call);
+      // The pool's answer may have overtaken what was said before it.
+      if (call.heard < answer[0]) for (const line of this.#lines) this.#drain(line);
+      const end = endOf(answer) ?? call.end;
+      if (end === undefined) throw lost('thread', 'has ended before its result had come');
+      return end;
     } finally {
       this.#calls.delete(request.call);
       this.#free.push(place);
@@ -58,7 +56,7 @@ export class ThreadCrew implements Crew {
   abort(call: number, reason: Carried): void {
     const said: CallAbort = { abort: call, reason };
     const aborted = this.#calls.get(call);
-    if (aborted !== undefined) aborted.aborted = said;
+    if (aborted !== undefined) aborted.abort = said;
     for (const line of this.#lines) line.postMessage(said);
   }
 
@@ -102,21 +100,12 @@ export class ThreadCrew implements Crew {
     return (this.#pool = pool);
   }
 
-  async #run(pool: Piscina, request: CallRequest, call: ThreadCall): Promise<CallEnd> {
-    const answer = await this.#answer(pool, request, call);
-    // The pool's answer may have overtaken what was said before it.
-    if (call.heard < answer[0]) for (const line of this.#lines) this.#drain(line);
-    const end = endOf(answer) ?? call.end;
-    if (end === undefined) throw lost('thread', 'has ended before its result had come');
-    return end;
-  }
-
   /** A thread that has ended by itself takes calls along that have not begun: another thread is asked. */
   async #answer(pool: Piscina, request: CallRequest, call: ThreadCall): Promise<ThreadAnswer> {
-    const { place, signal } = call;
+    const { place } = call;
     for (let tries = 1; ; tries += 1) {
       try {
-        return (await pool.run(packRequest(place, request), { signal })) as ThreadAnswer;
+        return (await pool.run(packRequest(place, request), { signal: call })) as ThreadAnswer;
       } catch (error) {
         const begun = Atomics.load(this.#begun, place) === request.call;
         const isFinal = begun || this.#closed || call.gone !== undefined || isCloneError(error);
@@ -142,7 +131,7 @@ export class ThreadCrew implements Crew {
     // Whether the process stays up is a matter of the calls at work, and of the pool.
     line.unref();
     // The thread was being made when these were told.
-    for (const { aborted } of this.#calls.values()) if (aborted !== undefined) line.postMessage(aborted);
+    for (const { abort } of this.#calls.values()) if (abort !== undefined) line.postMessage(abort);
   }
 
   #drain(line: MessagePort): void {
