@@ -7,6 +7,7 @@ import type { FileOptions, FileResult, FileSource } from '../task/file-result.js
 import type { CancelledRequest } from '../task/run.js';
 import type { LogLevel } from '../task/run-event.js';
 import type { ResolvedTask } from '../task/task.js';
+import { ProgressMeter } from '../timing/progress-meter.js';
 import type { AtWork } from './at-work.js';
 import type { ForcedEnd } from './attempt-tools.js';
 import { AttemptContext } from './attempt-context.js';
@@ -16,7 +17,6 @@ import { AttemptRecord } from './attempt-record.js';
 import { effectKey } from './effect-key.js';
 import { ParentAttempt, type ParentTools } from './parent-attempt.js';
 import { mayBeRepeated, prepare } from './pick-up.js';
-import { ProgressMeter } from './progress-meter.js';
 import { Steps } from './steps.js';
 import { notTold, type Tally, told } from './told.js';
 import type { RunFiles } from './run-files.js';
@@ -103,11 +103,11 @@ export class RunAttempt extends ParentAttempt<RunAttemptTools> implements Holder
       return;
     }
     const { backend, clock, timers } = this.tools;
-    this.#meter ??= new ProgressMeter(
-      (progress) => void this.#tell(() => backend.progress(this.#lease, progress)),
+    this.#meter ??= new ProgressMeter((progress) => void this.#tell(() => backend.progress(this.#lease, progress)), {
+      intervalMs: 100,
       clock,
       timers,
-    );
+    });
     this.#meter.tell(done, total, note);
   }
 

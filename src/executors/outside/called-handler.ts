@@ -1,12 +1,17 @@
+import type { Progress } from '../../task/run.js';
 import type { LogLevel } from '../../task/run-event.js';
 import type { RunLog } from '../../task/task-context.js';
 import type { ThreadContext } from '../../task/thread-module.js';
 import { LazyAbort } from '../../timing/lazy-abort.js';
+import { ProgressMeter } from '../../timing/progress-meter.js';
 import { systemClock } from '../../timing/system-clock.js';
+import { TimerQueue } from '../../timing/timer-queue.js';
 import type { CallContext, CallNews, CallRequest } from './call.js';
 import { type Carried, unpack } from './carried-error.js';
 import { ToldLines } from './told-lines.js';
-import { ToldProgress } from './told-progress.js';
+
+/** Twice as often as the manager stores it. */
+const PACE = { intervalMs: 50, clock: systemClock, timers: new TimerQueue(systemClock) };
 
 /** One call of a handler, in the thread or process where it executes: what the handler is given, and what it says. */
 export class CalledHandler {
@@ -14,7 +19,7 @@ export class CalledHandler {
   readonly #call: number;
   readonly #say: (news: CallNews) => void;
   /** Made when they are needed: most handlers tell nothing. */
-  #progress: ToldProgress | undefined;
+  #progress: ProgressMeter | undefined;
   #lines: ToldLines | undefined;
   readonly context: ThreadContext;
   #over = false;
@@ -40,7 +45,7 @@ export class CalledHandler {
 
   tellProgress(done: number, total: number | null, note: string | null): void {
     if (this.#over) return;
-    this.#progress ??= new ToldProgress((progress) => this.#say({ call: this.#call, progress }), systemClock);
+    this.#progress ??= new ProgressMeter((told) => this.#say({ call: this.#call, progress: tupleOf(told) }), PACE);
     this.#progress.tell(done, total, note);
   }
 
@@ -93,4 +98,8 @@ class CalledContext implements ThreadContext {
     const called = this.#called;
     return (done, total = null, note = null) => called.tellProgress(done, total, note);
   }
+}
+
+function tupleOf({ done, total, note }: Progress): readonly [number, number | null, string | null] {
+  return [done, total, note];
 }
