@@ -53,8 +53,8 @@ export function watching({ fact }: Facts): void {
 
   fact('events follow the table of transitions, their seq grows, and none follows the final one', async (stage) => {
     stage.work();
-    await stage.accept('a', { delayMs: 10 });
-    await stage.clock.run(20);
+    await stage.accept('a', { delayMs: 200 });
+    await stage.clock.run(210);
     const first = await stage.delivery('a');
     stage.backend.progress(first.lease, { done: 1, total: null, note: null });
     await first.retry(10);

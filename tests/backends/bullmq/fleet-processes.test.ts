@@ -162,7 +162,7 @@ describe.each(grounds)('$name', (ground) =>
       }));
 
     it('a process whose event loop was blocked for too long gives its runs up before anything else', () =>
-      withFleet(ground, {}, async (blocked, other) => {
+      withFleet(ground, { lockMs: 600 }, async (blocked, other) => {
         blocked.work(1);
         await blocked.accept('a');
         const delivery = await blocked.delivery('a');

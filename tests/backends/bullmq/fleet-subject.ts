@@ -9,10 +9,11 @@ import { type FleetGround, newPrefix } from './fleet-ground.js';
 import { WaitingClock } from './waiting-clock.js';
 
 /**
- * Short enough that a process which was killed is missed within the five seconds that the suite waits; but for the
- * deadline of calls, which a busy machine must not miss: connections that a test cuts fail at once.
+ * Short enough that a process which was killed is missed within seconds, and long enough that
+ * a busy machine renews its locks; the deadline of calls is one that it does not miss, as connections that a test cuts fail
+ * at once.
  */
-const SHORT = { lockMs: 600, stalledCheckMs: 200, callTimeoutMs: 10_000 };
+const SHORT = { lockMs: 1_200, stalledCheckMs: 200, callTimeoutMs: 10_000 };
 
 /** A backend on a prefix of its own, by way of a proxy that can cut it off: what a killed process looks like. */
 export async function fleetSubject(ground: FleetGround): Promise<ContractSubject> {
