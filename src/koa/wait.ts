@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { Clock } from '../ports/clock.js';
 import type { StreamedEvent } from '../task/run-event.js';
+import { onOver } from './when-over.js';
 
 /** What {@link waitForEvent} waits for. */
 export interface EventWait {
@@ -20,16 +21,17 @@ export async function waitForEvent(
   ctx: Context,
   { seconds, clock, subscribe, until = never }: EventWait,
 ): Promise<void> {
-  if (seconds === 0 || ctx.res.destroyed) return;
+  if (seconds === 0) return;
   const abort = new AbortController();
   const stop = (): void => abort.abort();
+  const letGo = onOver(ctx.req, ctx.res, stop);
+  if (abort.signal.aborted) return;
   const timer = clock.after(seconds * 1_000, stop);
-  ctx.res.once('close', stop);
   try {
     for await (const event of subscribe({ signal: abort.signal })) if (until(event)) break;
   } finally {
     timer.cancel();
-    ctx.res.off('close', stop);
+    letGo();
     abort.abort();
   }
 }

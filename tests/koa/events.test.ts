@@ -454,6 +454,18 @@ describe('Prefer: wait', () => {
     expect(ctx.signal.aborted).toBe(false);
   });
 
+  it('leaves nothing behind either when its turn on the connection has not come', async () => {
+    await puppet('first');
+    await puppet('next');
+    const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
+    for (const id of ['first', 'next']) {
+      socket.write(`GET /process/${id} HTTP/1.1\r\nHost: a\r\nPrefer: wait=30\r\n\r\n`);
+    }
+    await until(() => clock.pending === 2);
+    socket.destroy();
+    await until(() => clock.pending === 0);
+  });
+
   it('is over when its time is, by the clock', async () => {
     await puppet('slowly');
     const answer = fetch(`${server.url}/process/slowly`, { headers: { prefer: 'wait=30' } });
