@@ -10,6 +10,7 @@ import { importProductsInto } from './import-products.js';
 import { readMailSettings } from './mail/mail-settings.js';
 import { sendEmailWith } from './mail/send-email.js';
 import { shopTemplates } from './mail/templates.js';
+import { refusePackedBodies } from './packed-bodies.js';
 import { slowReport } from './slow-report.js';
 import { AuditTrail, writeAuditInto } from './users/audit-trail.js';
 import { registerRoute } from './users/register-route.js';
@@ -41,6 +42,7 @@ app.use(async (ctx, next) => {
   await next();
 });
 
+app.use(refusePackedBodies);
 app.use(bodyParser());
 
 const shop = new Router();

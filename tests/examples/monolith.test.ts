@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { RunResource } from '../../src/http-api/run-resource.js';
 import { listening, programs, ROOT, type ServerProgram } from '../scenarios/program.js';
@@ -49,6 +50,15 @@ describe('the monolith', () => {
     const headers = { ...JSON_TYPE, Prefer: 'wait=10' };
     const [status, run] = await call('/process', { method: 'POST', headers, body });
     expect([status, run]).toMatchObject([200, { status: 'completed', result: { steps: 2 } }]);
+  });
+
+  it('refuses packed bodies before they come to its body parser, which one that is broken would end it through', async () => {
+    const body = gzipSync(JSON.stringify({ order: 'x'.repeat(1_066_000) }));
+    body.fill(0, body.length - 8); // its checksum and its length
+    const headers = { ...JSON_TYPE, 'Content-Encoding': 'gzip' };
+    const refused = [415, { error: 'Expected a body without Content-Encoding' }];
+    expect(await call('/orders', { method: 'POST', headers, body })).toEqual(refused);
+    expect(await call('/')).toMatchObject([200, {}]);
   });
 
   it('cancels what is at work', async () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import type { RunResource } from '../../src/http-api/run-resource.js';
 import { listening, programs, ROOT, type ServerProgram, startServer } from '../scenarios/program.js';
@@ -80,6 +81,18 @@ describe('register-user', () => {
     expect((await register(server, { ...ADA, name: 'x'.repeat(20_000) })).status).toBe(413);
     expect((await register(server, ADA, { 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403);
     expect(Object.values(await runs(server)).flat()).toHaveLength(4);
+  });
+
+  it('refuses packed bodies: one that is too long, and broken at its end, would end the server', async () => {
+    const server = await serve();
+    const packed = gzipSync(JSON.stringify({ ...ADA, name: 'x'.repeat(33_000) }));
+    packed.fill(0, packed.length - 8); // its checksum and its length
+    for (const body of [packed, Buffer.from('no gzip')]) {
+      const headers = { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' };
+      const answer = await fetch(`${server.url}/examples/users`, { method: 'POST', headers, body });
+      expect(answer.status).toBe(415);
+    }
+    expect((await register(server, ADA)).status).toBe(201);
   });
 
   it('is a route of the monolith, too', async () => {

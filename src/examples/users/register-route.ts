@@ -6,6 +6,7 @@ import { background, backgroundAction, backgroundTasks } from 'errand/koa';
 import { z } from 'zod';
 import { mailAddress } from '../mail/mail-address.js';
 import type { EmailRequest } from '../mail/send-email.js';
+import { refusePackedBodies } from '../packed-bodies.js';
 import { presentTime } from '../present-time.js';
 import type { AuditEntry } from './audit-trail.js';
 import { SYSTEMS, type UserNews } from './tell-system.js';
@@ -59,6 +60,7 @@ export function registerRoute(options: RegisterOptions): Router {
     path,
     backgroundTasks({ manager }),
     onlyJson,
+    refusePackedBodies,
     bodyParser({ enableTypes: ['json'], jsonLimit: '16kb' }),
     register,
   );
