@@ -1,8 +1,15 @@
+import { once } from 'node:events';
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import Koa from 'koa';
 import sharp from 'sharp';
+import { imageRoute } from '../../src/examples/images/image-route.js';
+import { makeThumbnail } from '../../src/examples/images/make-thumbnail.js';
 import type { RunResource } from '../../src/http-api/run-resource.js';
+import { TaskManager } from '../../src/index.js';
+import { serve } from '../koa/server.js';
 import { programs, type ServerProgram, startServer } from '../scenarios/program.js';
 import { finished } from '../scenarios/runs.js';
 import { temporaryFolders } from '../temporary-folder.js';
@@ -110,6 +117,28 @@ describe('make-thumbnail', () => {
     const page = { ...broken, 'Sec-Fetch-Site': 'cross-site' };
     expect((await fetch(url, { method: 'POST', headers: page, body: '' })).status).toBe(403);
     expect(await uploads()).toEqual([]);
+  });
+
+  it('cuts off a client of which nothing comes any more, and keeps nothing of what has come', async () => {
+    const data = await makeFolder();
+    process.env['ERRAND_DATA'] = data;
+    const manager = new TaskManager({ tasks: [makeThumbnail] });
+    try {
+      const app = new Koa();
+      app.use(imageRoute({ manager, idleMs: 100 }).routes());
+      const here = await serve(app);
+      const socket = connect(here.port, '127.0.0.1').on('error', () => undefined);
+      const closed = once(socket, 'close');
+      const type = 'Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9999';
+      const part = '--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nabc';
+      socket.write(`POST /examples/images HTTP/1.1\r\nHost: a\r\n${type}\r\n\r\n${part}`);
+      await closed;
+      await until(async () => (await readdir(join(data, 'examples/uploads'))).length === 0);
+      await here.close();
+    } finally {
+      delete process.env['ERRAND_DATA'];
+      await manager.close();
+    }
   });
 
   it('says where to send a picture when it is started by hand', async () => {

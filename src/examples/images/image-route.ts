@@ -11,14 +11,24 @@ import { Uploads, uploadFolder } from './uploads.js';
 export const MAX_BYTES = 20_971_520;
 /** The most files that wait to be made smaller. */
 const MAX_WAITING = 100;
+/** How long nothing of an upload may come, in milliseconds: it takes the place of one that would. */
+const IDLE_MS = 30_000;
+
+/** What {@link imageRoute} takes. */
+export interface ImageRouteOptions {
+  readonly manager: TaskManager;
+  /** For tests: how long nothing of an upload may come, in milliseconds. */
+  readonly idleMs?: number;
+}
 
 /**
  * `POST /examples/images` takes a picture as the part `image` of a form, streams it to the disk, and starts a run for it: 202.
- * 413 over 20 MiB, 422 for what is no picture or has too many pixels, 429 while too many wait.
+ * 413 over 20 MiB, 422 for what is no picture or has too many pixels, 429 while too many wait. A client of which nothing comes for
+ * 30 seconds is cut off.
  */
-export function imageRoute({ manager }: { readonly manager: TaskManager }): Router {
+export function imageRoute({ manager, idleMs = IDLE_MS }: ImageRouteOptions): Router {
   const router = new Router();
-  router.post('/examples/images', room, upload, async (ctx) => {
+  router.post('/examples/images', room, uploadOf(idleMs), async (ctx) => {
     const { filename } = pictureOf(ctx);
     const uploads = new Uploads(uploadFolder(process.env));
     try {
@@ -55,18 +65,23 @@ const form = multer({
 }).single('image');
 
 /** What multer throws is no fault of the server; it has removed what it has written. */
-const upload: Middleware = async (ctx, next) => {
-  if (ctx.is('multipart/form-data') === false) ctx.throw(415, 'Expected Content-Type: multipart/form-data');
-  try {
-    await form(ctx, () => Promise.resolve());
-  } catch (error) {
-    const code: unknown = Reflect.get(Object(error), 'code');
-    if (code === 'LIMIT_FILE_SIZE') ctx.throw(413, `The picture must be at most ${MAX_BYTES} bytes`);
-    if (typeof code === 'string' && !code.startsWith('LIMIT_')) throw error; // the disk
-    ctx.throw(400, 'Expected a form with one part, image, that is a file');
-  }
-  await next();
-};
+function uploadOf(idleMs: number): Middleware {
+  return async (ctx, next) => {
+    if (ctx.is('multipart/form-data') === false) ctx.throw(415, 'Expected Content-Type: multipart/form-data');
+    ctx.req.setTimeout(idleMs, () => ctx.req.destroy());
+    try {
+      await form(ctx, () => Promise.resolve());
+    } catch (error) {
+      const code: unknown = Reflect.get(Object(error), 'code');
+      if (code === 'LIMIT_FILE_SIZE') ctx.throw(413, `The picture must be at most ${MAX_BYTES} bytes`);
+      if (typeof code === 'string' && !code.startsWith('LIMIT_')) throw error; // the disk
+      ctx.throw(400, 'Expected a form with one part, image, that is a file');
+    } finally {
+      ctx.req.setTimeout(0); // the connection may go on with another request
+    }
+    await next();
+  };
+}
 
 function pictureOf(ctx: Context): { readonly filename: string } {
   const file = ctx.request.file as { readonly filename: string } | undefined;
