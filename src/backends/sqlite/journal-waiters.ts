@@ -1,4 +1,4 @@
-import { TaskError } from '../../task/errors.js';
+import { hasCode, TaskError } from '../../task/errors.js';
 import type { StoredRecord } from './stored-record.js';
 
 /** Somebody who waits until a record is safe; with `failed`, no longer than the next try to write it takes, and a few seconds for the disk. */
@@ -73,13 +73,19 @@ export class JournalWaiters {
   }
 }
 
+/** Whether this says that nobody knows whether what was written has got to the disk. */
+export function isUnconfirmed(error: unknown): error is TaskError {
+  return hasCode(error, 'BACKEND') && error.details['accepted'] === 'unknown';
+}
+
 function unsafeAtEnd(): TaskError {
-  return new TaskError(
-    'BACKEND',
-    'The disk refused this until the manager was closed; a later one knows what was stored',
-  );
+  return unknown('The disk refused this until the manager was closed; a later one knows what was stored');
 }
 
 function unconfirmed(): TaskError {
-  return new TaskError('BACKEND', 'The disk does not confirm what was written; look again later whether it has');
+  return unknown('The disk does not confirm what was written; look again later whether it has');
+}
+
+function unknown(message: string): TaskError {
+  return new TaskError('BACKEND', message, { details: { accepted: 'unknown' } });
 }

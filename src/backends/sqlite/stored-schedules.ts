@@ -3,6 +3,7 @@ import { TaskError } from '../../task/errors.js';
 import { Turns } from '../../timing/turns.js';
 import { KeptSchedules } from '../live/kept-schedules.js';
 import type { DatabaseFile, Statement } from './database-file.js';
+import { isUnconfirmed } from './journal-waiters.js';
 import type { SqliteJournal } from './sqlite-journal.js';
 import type { StoredRecord } from './stored-record.js';
 
@@ -67,7 +68,11 @@ export class StoredSchedules {
     });
   }
 
-  /** Keeps a schedule as it is now. To be called in its turn. @throws {TaskError} BACKEND, and it is as it was. */
+  /**
+   * Keeps a schedule as it is now. To be called in its turn.
+   *
+   * @throws {TaskError} BACKEND, and it is as it was; or, where the disk does not confirm it, as it was to be.
+   */
   async keep(schedule: StoredSchedule): Promise<void> {
     const before = this.#kept.get(schedule.id);
     this.#kept.put(schedule);
@@ -129,8 +134,10 @@ export class StoredSchedules {
       });
       const failed = (error: unknown): void => {
         if (state === 'written') {
-          // Rows that were to be written after it are what could not be; it has only to reach the disk.
-          this.#journal.committed().then(resolve, failed);
+          // It has only to reach the disk: rows that were to be written after it are what could not be. Where it does not
+          // get there it stays as it is, for the file has it: nobody knows only whether a power cut would leave it.
+          if (isUnconfirmed(error)) reject(error);
+          else this.#journal.committed().then(resolve, failed);
           return;
         }
         state = 'given up';

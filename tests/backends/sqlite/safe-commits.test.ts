@@ -10,7 +10,7 @@ import { SqliteParts } from '../../../src/backends/sqlite/sqlite-parts.js';
 import { MemoryLease } from '../../../src/backends/live/run-record.js';
 import { retire } from '../../../src/backends/sqlite/retire.js';
 import { listRuns } from '../../../src/backends/sqlite/run-pages.js';
-import { newRun } from '../../../src/testing/contract/samples.js';
+import { newRun, newSchedule } from '../../../src/testing/contract/samples.js';
 import { FakeClock } from '../../fake-clock.js';
 import { codeOf } from '../../manager/workbench.js';
 import { until } from '../../until.js';
@@ -125,6 +125,26 @@ describe("with durability 'full'", () => {
     answer();
     await Promise.all(starts);
     expect(told).toEqual(['a', 'b', 'c']);
+  });
+
+  it('a change of a schedule waits for five seconds at most where the disk refuses, and stays made', async () => {
+    database.freeze(); // as a backup does: nothing can be copied into the file
+    const saved = codeOf(parts.schedules.save(newSchedule('a'), null));
+    await until(() => asked.length === 1);
+    answer(new Error('EIO'));
+    await clock.run(5_000);
+    expect(await saved).toBe('BACKEND');
+    const inTheFile = database.prepare('SELECT id FROM schedules').all();
+    expect([parts.schedules.isAt('a', 1), inTheFile]).toEqual([true, [['a']]]);
+    database.thaw();
+  });
+
+  it('a change of a schedule that the disk has not confirmed at the end is told so, once', async () => {
+    const saved = codeOf(parts.schedules.save(newSchedule('a'), null));
+    await until(() => asked.length === 1);
+    broken = true;
+    parts.close();
+    expect(await saved).toBe('BACKEND');
   });
 
   it('a disk that fails refuses no run that is written: it is told when it is safe, by another way', async () => {
