@@ -8,7 +8,8 @@ import { RunHandle } from './run-handle.js';
  *
  * Every method rejects with a `RangeError` when the id is malformed or longer than 100 characters, and all but `get`,
  * `list` and `put` with a {@link TaskError} RUN_NOT_FOUND when there is no such schedule. Those that change something reject with MANAGER_CLOSED from
- * the call of `close` on, and with BACKEND when the change cannot be kept: then nothing has changed.
+ * the call of `close` on, and with BACKEND when the change cannot be kept: then nothing has changed, or, where what it is
+ * written on does not confirm it, nobody knows.
  */
 export class Schedules {
   readonly #core: () => ManagerCore;

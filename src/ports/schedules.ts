@@ -43,7 +43,8 @@ export interface ScheduleStore {
    * Keeps a schedule in the place of its version `expectedVersion`; with null, a new one.
    *
    * @returns false, and changes nothing, where another version is kept, or none (null: where there is one).
-   * @throws {TaskError} BACKEND when it cannot be kept: nothing was changed.
+   * @throws {TaskError} BACKEND when it cannot be kept: nothing was changed, or, with `accepted: 'unknown'` in its `details`,
+   * nobody knows whether that was.
    */
   saveSchedule(schedule: StoredSchedule, expectedVersion: number | null): MaybePromise<boolean>;
   /**

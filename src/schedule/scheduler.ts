@@ -168,12 +168,26 @@ export class Scheduler {
       const times = { createdAt: now, updatedAt: now, cursorAt: now };
       const nothing = { skipped: 0, waiting: [], lastRun: null, lastError: null };
       const schedule: StoredSchedule = { id, version: 1, settings, paused, ...times, ...nothing };
-      if (await this.#parts.store.saveSchedule(schedule, null)) return void this.#add(schedule);
+      if (await this.#saveNew(schedule)) return void this.#add(schedule);
       const other = (await this.#parts.store.schedules()).find((each) => each.id === id);
       if (other === undefined) throw new TaskError('BACKEND', 'The schedule was put and removed elsewhere; try again');
       return this.#add(other);
     } finally {
       this.#adding -= 1;
+    }
+  }
+
+  /** Where nobody knows whether it is kept, it counts if it is there, as it would after a restart. */
+  async #saveNew(schedule: StoredSchedule): Promise<boolean> {
+    const { store } = this.#parts;
+    try {
+      return await store.saveSchedule(schedule, null);
+    } catch (error) {
+      const looking = Promise.resolve().then(() => store.schedules());
+      const all = await looking.catch(() => []);
+      const kept = all.find(({ id }) => id === schedule.id);
+      if (kept !== undefined && !this.#entries.has(kept.id)) this.#add(kept);
+      throw error;
     }
   }
 

@@ -18,6 +18,8 @@ class SharedStore {
   find: () => Promise<StoredRun | undefined> = () => Promise.resolve(undefined);
   /** What is waited for before a schedule is saved. */
   beforeSave: () => Promise<void> = () => Promise.resolve();
+  /** What is waited for before it is told that a schedule is saved. */
+  afterSave: () => Promise<void> = () => Promise.resolve();
   /** Whether what is started is accepted, and the answer lost. */
   losesAnswers = false;
   readonly #kept = new Map<string, StoredSchedule>();
@@ -29,7 +31,9 @@ class SharedStore {
 
   async saveSchedule(schedule: StoredSchedule, expectedVersion: number | null): Promise<boolean> {
     await this.beforeSave();
-    return this.#keep(schedule, expectedVersion);
+    const saved = this.#keep(schedule, expectedVersion);
+    await this.afterSave();
+    return saved;
   }
 
   removeSchedule(id: string): Promise<boolean> {
@@ -183,4 +187,15 @@ it('what was started, and the answer lost, is not started again while it is foun
     await store.clock.run(SECOND_MS);
     const dueAt = [1, 2, 3].map((n) => begunAt + n * SECOND_MS);
     expect(store.started).toEqual(dueAt.map((at) => dueRunId('s', at)));
+  }));
+
+it('a schedule that was made, and not confirmed, is there at once for the process that made it', () =>
+  withStore(async (store) => {
+    const process = store.process(true);
+    store.afterSave = () => Promise.reject(new TaskError('BACKEND', 'The disk does not confirm what was written'));
+    await expect(process.put('s', everySecond)).rejects.toMatchObject({ code: 'BACKEND' });
+    store.afterSave = () => Promise.resolve();
+    expect(process.get('s')).toMatchObject({ task: 'note', everyMs: SECOND_MS });
+    await store.clock.run(SECOND_MS);
+    expect(store.started).toHaveLength(1);
   }));
