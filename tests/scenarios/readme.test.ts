@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { ERROR_CODES } from '../../src/task/errors.js';
 import { temporaryFolders } from '../temporary-folder.js';
 import { until } from '../until.js';
 import { between, blocksOf, linksOf, patternOf, type Block } from './markdown.js';
@@ -145,6 +146,11 @@ describe('the docs', () => {
     },
     SLOW_MS,
   );
+
+  it('say what every error code means', async () => {
+    const text = await readFile(join(ROOT, 'docs/errors.md'), 'utf8');
+    expect(ERROR_CODES.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
+  });
 
   it('are all linked from the README, and no link leads nowhere', async () => {
     expect(linksOf(readme)).toEqual(expect.arrayContaining(docs));
