@@ -17,7 +17,7 @@ export { TaskManager, taskManager } from './manager/task-manager.js';
 export type { ResultFile, RunHandle, WaitSignal } from './manager/run-handle.js';
 export type { RunBranch, RunTree } from './manager/run-tree.js';
 export type { Queues } from './manager/queues.js';
-export type { Schedules } from './manager/schedules.js';
+export type { Schedules, TriggerOptions } from './manager/schedules.js';
 export type {
   AdHocOptions,
   CloseReport,

@@ -13,7 +13,7 @@ import { systemClock } from '../timing/system-clock.js';
 import { checkBodyTimeout } from './body-patience.js';
 import { checkContentType } from './request-body.js';
 import { badRequest, RequestError } from './request-error.js';
-import { readPathName, readQuery, refuseQuery } from './request-values.js';
+import { readIdempotencyKey, readPathName, readQuery, refuseQuery } from './request-values.js';
 import { addRow, checkPrefix, newRows } from './rows.js';
 import { basePath, CACHE_CONTROL, sendJson, sendStarted } from './run-answer.js';
 import { readDefinition } from './schedule-body.js';
@@ -117,7 +117,9 @@ class ScheduleRows {
   /** `POST /schedules/{id}/trigger`: starts a run now. */
   async trigger(ctx: Context): Promise<void> {
     refuseBody(ctx);
-    const handle = await this.#parts.manager.schedules.trigger(readId(ctx));
+    const idempotencyKey = readIdempotencyKey(ctx);
+    const options = idempotencyKey === undefined ? {} : { idempotencyKey };
+    const handle = await this.#parts.manager.schedules.trigger(readId(ctx), options);
     await sendStarted(ctx, handle, { parts: this.#parts, base: this.#view(ctx, 2).runsBase });
   }
 

@@ -1,6 +1,16 @@
+import { checkIdempotencyKey, checkOptions } from '../task/checks.js';
 import type { Schedule, ScheduleDefinition } from '../task/schedule.js';
 import type { ManagerCore } from './manager-core.js';
 import { RunHandle } from './run-handle.js';
+
+/** What `trigger` takes beside the schedule's id. */
+export interface TriggerOptions {
+  /**
+   * 1 to 255 visible ASCII characters. A second trigger of the schedule with the same key gives the run that the first one has
+   * started, whatever has become of it, as long as that is kept (`retention`).
+   */
+  readonly idempotencyKey?: string;
+}
 
 /**
  * The schedules of a manager: they start runs of tasks at set times. They are kept where runs are. One run is started
@@ -65,12 +75,15 @@ export class Schedules {
    * Starts a run now, whatever is at work, with an id of its own. It is the schedule's last run then; its plan stays as
    * it is.
    *
-   * @throws {TaskError} as `start`.
+   * @throws {TypeError|RangeError} when an option is unknown or malformed. @throws {TaskError} as `start`.
    */
-  async trigger(id: string): Promise<RunHandle<unknown>> {
+  async trigger(id: string, options: TriggerOptions = {}): Promise<RunHandle<unknown>> {
+    checkOptions("a trigger's options", options, ['idempotencyKey']);
+    const { idempotencyKey } = options;
+    const key = idempotencyKey === undefined ? undefined : checkIdempotencyKey(idempotencyKey);
     const core = this.#core();
     core.refuseIfClosing();
-    const accepted = await (await this.#open()).trigger(id);
+    const accepted = await (await this.#open()).trigger(id, key);
     return new RunHandle(core, accepted.run.id, accepted);
   }
 

@@ -8,6 +8,8 @@ export const MAX_JITTER_MS = 86_400_000;
 
 /** 48 bits are what a number holds exactly and `readUIntBE` reads at most. */
 const HASH_BYTES = 6;
+/** 144 bits, in an id of 125 characters at most. */
+const KEY_DIGITS = 24;
 
 /** @throws {RangeError} when `value` is no id of at most 100 characters. */
 export function checkScheduleId(value: unknown): string {
@@ -28,6 +30,14 @@ export function checkJitter(value: unknown): number {
 export function dueRunId(scheduleId: string, dueAt: number): string {
   const basic = new Date(dueAt).toISOString().replace(/[-:]/g, '').replace('.000Z', 'Z');
   return `${scheduleId}@${basic}`;
+}
+
+/** The id of the run that is started by hand for this key, the same in every process. */
+export function triggeredRunId(scheduleId: string, key: string): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([scheduleId, key]))
+    .digest('base64url');
+  return `${scheduleId}@${digest.slice(0, KEY_DIGITS)}`;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Accepted } from '../ports/stored-run.js';
 import { TaskError } from '../task/errors.js';
 import type { Schedule } from '../task/schedule.js';
 import { nextDue } from './due.js';
+import { triggeredRunId } from './due-run.js';
 import { cursorFrom, pausedFrom } from './due-state.js';
 import type { Due } from './due-timer.js';
 import { sameSettings, scheduleOf } from './schedule-snapshot.js';
@@ -114,10 +115,16 @@ export class PlannedSchedule implements Due {
     await this.#update((state, now) => (state.paused === paused ? undefined : this.#pausedOrNot(state, paused, now)));
   }
 
-  /** Starts a run now. The plan stays as it is. */
-  async trigger(): Promise<Accepted> {
+  /**
+   * Starts a run now. The plan stays as it is.
+   *
+   * @param key one that was started with this key before is given instead, as long as it is kept.
+   */
+  async trigger(key: string | undefined): Promise<Accepted> {
+    const id = key === undefined ? this.#parts.newRunId() : triggeredRunId(this.id, key);
     for (;;) {
-      const id = this.#parts.newRunId();
+      const earlier = key === undefined ? undefined : await this.#parts.find(id);
+      if (earlier !== undefined) return { run: earlier, replayed: true };
       const accepted = await this.start({ id, delayMs: 0 }, { lastRun: { id, at: this.now, dueAt: null } });
       if (accepted !== undefined) return accepted;
       if (this.over) throw unknownSchedule(this.id);

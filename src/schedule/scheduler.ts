@@ -113,8 +113,8 @@ export class Scheduler {
     });
   }
 
-  trigger(id: string): Promise<Accepted> {
-    return this.#change(id, ({ schedule }) => schedule.trigger());
+  trigger(id: string, key: string | undefined): Promise<Accepted> {
+    return this.#change(id, ({ schedule }) => schedule.trigger(key));
   }
 
   preview(id: string, count: number): number[] {

@@ -227,6 +227,18 @@ describe('POST /schedules/{id}/trigger', () => {
     });
   });
 
+  it('starts one run for one Idempotency-Key', async () => {
+    await ask('PUT', '/schedules/nightly', nightly);
+    const [once, twice] = [0, 1].map(() => ({ 'idempotency-key': '"k"' }));
+    const first = await ask('POST', '/schedules/nightly/trigger', undefined, once);
+    const second = await ask('POST', '/schedules/nightly/trigger', undefined, twice);
+    expect([first.status, second.status, second.json['id']]).toEqual([202, 202, first.json['id']]);
+    const replayed = [first, second].map(({ headers }) => headers['idempotency-replayed']);
+    expect(replayed).toEqual([undefined, 'true']);
+    const malformed = { 'idempotency-key': 'k'.repeat(256) };
+    expect((await ask('POST', '/schedules/nightly/trigger', undefined, malformed)).status).toBe(400);
+  });
+
   it('takes no form', async () => {
     await ask('PUT', '/schedules/nightly', nightly);
     const type = { 'content-type': 'application/x-www-form-urlencoded' };

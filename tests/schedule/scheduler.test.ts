@@ -124,6 +124,25 @@ describe('trigger', () => {
     await crowd.leave(clock);
   });
 
+  it('with an idempotency key starts one run, which the same key gives again, also when it has ended', async () => {
+    const { manager, clock, begun } = scheduleBench('2026-11-21T03:00:30Z');
+    for (const id of ['a', 'b']) await manager.schedules.put(id, everyMinute);
+    const trigger = (id: string, idempotencyKey: string) => manager.schedules.trigger(id, { idempotencyKey });
+    const [first, again] = await Promise.all([trigger('a', 'k'), trigger('a', 'k')]);
+    await first.settled();
+    await clock.run(MINUTE_MS);
+    const late = await trigger('a', 'k');
+    expect([first.replayed, again.replayed, late.replayed]).toEqual([false, true, true]);
+    expect([again.id, late.id]).toEqual([first.id, first.id]);
+    // What is given again is not the last run of the schedule because of that.
+    expect(await manager.schedules.get('a')).toMatchObject({ lastRun: { id: 'a@20261121T030100Z' } });
+    expect((await trigger('a', 'other')).replayed).toBe(false);
+    expect((await trigger('b', 'k')).replayed).toBe(false);
+    expect(new Set(begun).size).toBe(begun.length);
+    expect(await codeOf(trigger('a', ''))).toBe('RangeError');
+    expect(await codeOf(manager.schedules.trigger('a', { key: 'k' } as never))).toBe('TypeError');
+  });
+
   it('is refused as a start is', async () => {
     const { manager } = scheduleBench('2026-11-21T03:00:30Z', { queueLimit: 1 });
     await manager.schedules.put('a', everyMinute);
