@@ -18,7 +18,7 @@ export interface Deed {
 const MODULE = `
 import { execSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isMainThread, threadId } from 'node:worker_threads';
+import { isMainThread, parentPort, threadId } from 'node:worker_threads';
 
 const spin = () => { for (;;); };
 const endless = () => new Promise(() => setInterval(() => undefined, 1_000));
@@ -67,6 +67,8 @@ const deeds = {
   // In small pieces: V8 takes the whole process down where a large one finds no room.
   'fill the heap': () => { let kept = null; for (;;) kept = { kept }; },
   abort: () => process.abort(),
+  post: async (all) => { for (const each of all) parentPort ? parentPort.postMessage(each) : process.send(each); await sleep(20); },
+  'post when idle': (all) => void setTimeout(() => deeds.post(all), 2),
   'return a function': () => ({ inside: () => 1 }),
 };
 

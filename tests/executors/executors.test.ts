@@ -277,6 +277,16 @@ describe.each(['thread', 'process'] as const)('a handler in a %s', (executor) =>
     expect((await does(manager, 'echo', 1)).result).toBe(1);
   });
 
+  it('may post what it likes to its parent, also when it is over', async () => {
+    const manager = newManager({}, 1);
+    const posted = ['ready', null, 1, {}, { line: 'mine' }, { call: 1 }, { call: 2, end: null }, { abort: 1 }];
+    expect((await does(manager, 'post', posted)).status).toBe('completed');
+    expect((await does(manager, 'post when idle', posted)).status).toBe('completed');
+    // It has been posted when the same thread or process has answered after it.
+    await does(manager, 'post', []);
+    expect((await does(manager, 'count calls')).result).toBe(4);
+  });
+
   it('waits for a free place, and is never called when it is cancelled there', async () => {
     const manager = newManager({}, 1);
     const first = await manager.start(task, { do: 'wait' });

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { CallAbort, CallRequest } from '../outside/call.js';
-import type { ProcessNews } from './process-call.js';
+import { isOurs, type ProcessNews } from './process-call.js';
 import type { ProcessSettings } from './process-settings.js';
 
 /** Who is told what becomes of a {@link Child}. */
@@ -23,15 +23,17 @@ export class Child {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
       ...(env && { env: { ...env } }),
     });
-    this.#process.on('message', (news: ProcessNews) => owner.onNews(news));
-    this.#pipe?.on('error', () => undefined);
+    this.#process.on('message', (said: unknown) => {
+      if (isOurs(said)) owner.onNews(said.errand);
+    });
     this.#ended = this.#end(owner);
+    this.#pipe?.on('error', () => undefined);
   }
 
   /** @throws {Error} when the message cannot be cloned. */
   send(message: CallRequest | CallAbort): void {
-    // One that has ended meanwhile is told of by its end.
-    this.#process.send(message, () => undefined);
+    // One that has ended meanwhile, or could not be made, is told of by its end.
+    if (this.#process.pid !== undefined) this.#process.send(message, () => undefined);
   }
 
   ref(): void {
@@ -52,7 +54,9 @@ export class Child {
   }
 
   get #pipe(): { unref(): void; on(event: 'error', listener: () => void): unknown } | undefined {
-    const pipe: unknown = this.#process.stdio[4];
+    // Where the computer has no more of them, the process is not made, and has none.
+    const { stdio } = this.#process as { readonly stdio?: readonly unknown[] };
+    const pipe = stdio?.[4];
     return pipe as { unref(): void; on(event: 'error', listener: () => void): unknown } | undefined;
   }
 

@@ -85,7 +85,7 @@ export class ProcessCrew implements Crew {
 
   #hear(place: Place, news: ProcessNews): void {
     const { call } = place;
-    if (call?.number !== news.call) return;
+    if (call === undefined || call.number !== news.call) return;
     if (!('end' in news)) call.hear(news);
     else {
       this.#leave(place);

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { CallAbort, CallRequest } from '../outside/call.js';
 import { Calls } from '../outside/calls.js';
-import type { ProcessNews } from './process-call.js';
+import type { ProcessNews, ProcessSaid } from './process-call.js';
 
 /** The parent holds the other end of this pipe. */
 const PARENT_FD = 4;
@@ -29,7 +29,7 @@ async function answer(request: CallRequest): Promise<void> {
 
 function tell(news: ProcessNews): void {
   // A parent that has gone takes this process with it.
-  send?.(news, undefined, undefined, () => undefined);
+  send?.({ errand: news } satisfies ProcessSaid, undefined, undefined, () => undefined);
 }
 
 /**

@@ -44,7 +44,12 @@ export function endOf([, kind, what]: ThreadAnswer): CallEnd | undefined {
 
 /** What a thread sends first: its end of a line that lasts as long as it does. */
 export interface ThreadHello {
-  readonly line: MessagePort;
+  readonly errandLine: MessagePort;
+}
+
+/** Handlers may post whatever they like to their parent, too. */
+export function isHello(said: unknown): said is ThreadHello {
+  return typeof said === 'object' && said !== null && 'errandLine' in said;
 }
 
 /**

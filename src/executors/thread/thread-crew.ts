@@ -5,7 +5,7 @@ import type { CallAbort, CallEnd, CallNews, CallRequest } from '../outside/call.
 import type { Carried } from '../outside/carried-error.js';
 import { lost, notCloneable } from '../outside/lost.js';
 import type { Crew } from '../outside/outside-executor.js';
-import { endOf, packRequest, type ThreadAnswer, ThreadCall, type ThreadHello, type ThreadNews } from './thread-call.js';
+import { endOf, isHello, packRequest, type ThreadAnswer, ThreadCall, type ThreadNews } from './thread-call.js';
 import type { ThreadSettings } from './thread-settings.js';
 
 /** How often a call is handed to a thread at most that no thread has begun: where none can be made, none ever will. */
@@ -95,7 +95,9 @@ export class ThreadCrew implements Crew {
       ...(execArgv && { execArgv: [...execArgv] }),
       ...(env && { env: { ...env } }),
     });
-    pool.on('message', ({ line }: ThreadHello) => this.#listen(line));
+    pool.on('message', (said: unknown) => {
+      if (isHello(said)) this.#listen(said.errandLine);
+    });
     pool.on('error', (error: unknown) => this.#threadFailed(error));
     return (this.#pool = pool);
   }

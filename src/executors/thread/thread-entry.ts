@@ -16,7 +16,7 @@ const begun = new Int32Array(workerData as SharedArrayBuffer);
 const { port1: line, port2: other } = new MessageChannel();
 line.on('message', (said: CallAbort) => calls.abort(said));
 line.unref();
-parentPort?.postMessage({ line: other } satisfies ThreadHello, [other]);
+parentPort?.postMessage({ errandLine: other } satisfies ThreadHello, [other]);
 
 /** What the pool calls: one handler at a time. */
 export async function call(packed: ThreadRequest): Promise<ThreadAnswer> {
