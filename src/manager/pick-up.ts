@@ -3,6 +3,7 @@ import type { RunParent } from '../ports/new-run.js';
 import type { CancelledRequest, Run } from '../task/run.js';
 import { isFinal } from '../task/status.js';
 import type { ChildTools } from './child-runs.js';
+import { quiet } from './wait.js';
 
 /** An attempt whose handler is about to be called. */
 export interface PickedUp {
@@ -67,6 +68,8 @@ interface Before {
 }
 
 async function prepareLater(attempt: PickedUp, tools: ChildTools, { away, earlier }: Before): Promise<void> {
+  // It may reject before it is waited for.
+  if (earlier instanceof Promise) void quiet(earlier);
   try {
     if (away !== undefined && !(await watchParent(attempt, away, tools))) return;
     const left = await earlier;
