@@ -119,7 +119,7 @@ export abstract class Attempt<Tools extends AttemptTools = AttemptTools> impleme
     if (this.#begun) return true;
     this.#begun = true;
     if (this.close()) return false;
-    this.onLate();
+    this.threw(this.#abort?.reason);
     return true;
   }
 

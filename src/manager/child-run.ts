@@ -87,6 +87,11 @@ export class ChildRun implements ChildHandle<unknown> {
     backend.watch(this.run, 'final', callback);
   }
 
+  /** Whether it has ended, or was left. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   /** Resolves when it has ended or was left. */
   get over(): Promise<unknown> {
     return this.#final.catch(() => undefined);

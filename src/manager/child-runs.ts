@@ -115,7 +115,8 @@ export class ChildRuns {
     const children = runs.map((run) => this.#adopt(run));
     for (const child of children) child.isDealtWith = true;
     const unkeyed = children.filter(({ run }) => run.parent?.key === null);
-    for (const child of unkeyed) this.#cancel(child, request);
+    // Where the parent was cancelled meanwhile, all of them are.
+    if (this.#cancelled === undefined) for (const child of unkeyed) this.#cancel(child, request);
     await Promise.all(unkeyed.map(({ over }) => over));
   }
 
@@ -123,7 +124,7 @@ export class ChildRuns {
   cancelAll(request: CancelledRequest): void {
     if (this.#cancelled !== undefined) return;
     this.#cancelled = request;
-    for (const child of [...this.#open.values()]) this.#cancel(child, request);
+    for (const child of [...this.#open.values()]) if (!child.isOver) this.#cancel(child, request);
   }
 
   /** Leaves the children to whoever makes the next attempt. Waits for them reject with the reason. */

@@ -8,7 +8,7 @@ import type { TaskContext } from '../task/task-context.js';
 import { onAbort } from '../timing/on-abort.js';
 import type { ForcedEnd } from './attempt-tools.js';
 import { AttemptContext, runOf } from './attempt-context.js';
-import { ParentAttempt } from './parent-attempt.js';
+import { leavesChildren, ParentAttempt } from './parent-attempt.js';
 import type { RunAttemptTools } from './run-attempt.js';
 
 /** One try of one item of an import. */
@@ -158,7 +158,7 @@ class ItemAttempt extends ParentAttempt<RunAttemptTools> {
   #cancel(): void {
     const reason: unknown = this.#call.signal.reason;
     // The import is not over: whoever goes on with it has use for them.
-    if (hasCode(reason, 'LEASE_LOST') || hasCode(reason, 'RUN_INTERRUPTED')) this.leaveChildren(reason);
+    if (leavesChildren(reason)) this.leaveChildren(reason);
     this.cancelWithin(requestOf(reason), this.tools.graceMs);
   }
 

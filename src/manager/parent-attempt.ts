@@ -39,6 +39,8 @@ export abstract class ParentAttempt<Tools extends ParentTools = ParentTools> ext
   #slot: AttemptSlot | undefined;
   #slotGiven = false;
   #settled: Settled | undefined;
+  /** How it was ended without its handler; told when its children have ended. */
+  #forced: ForcedEnd | undefined;
   /** Its end was reported. */
   #told = false;
 
@@ -52,6 +54,11 @@ export abstract class ParentAttempt<Tools extends ParentTools = ParentTools> ext
   protected abstract newSteps(): Steps | undefined;
   /** Gives the slot back that it took when it began. */
   protected abstract freeSlot(): void;
+
+  /** Whether it is over, and that is not told before its children have ended. */
+  get outlivedByChildren(): boolean {
+    return this.#forced !== undefined && !this.#told;
+  }
 
   override startChild(task: AnyTask, input: unknown, options: unknown): Promise<ChildHandle<unknown>> {
     try {
@@ -68,8 +75,12 @@ export abstract class ParentAttempt<Tools extends ParentTools = ParentTools> ext
   }
 
   /** Takes over the children that an earlier attempt has left; resolves when those have ended that nobody can ask for. */
-  takeOver(runs: readonly StoredRun[]): Promise<void> {
-    return this.#group.takeOver(runs);
+  async takeOver(runs: readonly StoredRun[]): Promise<void> {
+    // It was over, or another's, before it heard of them: whoever ends the run now, or has it, sees to them.
+    if (this.ended || (this.aborted && leavesChildren(this.signal.reason))) return;
+    const children = this.#group;
+    if (this.aborted) this.onAborted(this.signal.reason);
+    await children.takeOver(runs);
   }
 
   /** The handler is at work no more; called as often as one likes. */
@@ -89,7 +100,7 @@ export abstract class ParentAttempt<Tools extends ParentTools = ParentTools> ext
 
   protected override onAborted(reason: unknown): void {
     if (this.#children === undefined) return;
-    if (hasCode(reason, 'RUN_INTERRUPTED') || hasCode(reason, 'LEASE_LOST')) this.#children.leave(reason);
+    if (leavesChildren(reason)) this.#children.leave(reason);
     else this.#children.cancelAll(requestOf(reason));
   }
 
@@ -106,8 +117,14 @@ export abstract class ParentAttempt<Tools extends ParentTools = ParentTools> ext
   protected override force(end: ForcedEnd): void {
     const children = this.#children;
     if (children === undefined) super.force(end);
-    else if (!this.close()) return;
-    else if (end === 'interrupted') this.#tellForced(children, end);
+    else if (this.close()) this.#forceWith(children, end);
+    // Nobody waits for them any longer.
+    else if (end === 'interrupted' && this.#forced !== undefined) this.#tellForced(children, this.#forced);
+  }
+
+  #forceWith(children: ChildRuns, end: ForcedEnd): void {
+    this.#forced = end;
+    if (end === 'interrupted') this.#tellForced(children, end);
     // A handler that waited for them has its turn: mostly it settles then, and need not be left behind.
     else void children.closed().then(() => nextTurn(() => this.#tellForced(children, end)));
   }
@@ -144,6 +161,7 @@ export abstract class ParentAttempt<Tools extends ParentTools = ParentTools> ext
   }
 
   #tellForced(children: ChildRuns, end: ForcedEnd): void {
+    if (this.#told) return;
     this.#told = true;
     children.dispose();
     const settled = this.#settled;
@@ -204,6 +222,11 @@ function attemptIsOver(): TaskError {
     'RUN_CONFLICT',
     'The attempt is over: its handler has settled, so nothing more can be done in it',
   );
+}
+
+/** Whether the run goes on elsewhere, or later, and its children with it. */
+export function leavesChildren(reason: unknown): boolean {
+  return hasCode(reason, 'RUN_INTERRUPTED') || hasCode(reason, 'LEASE_LOST');
 }
 
 /** Children are cancelled because of what their parent has met. */

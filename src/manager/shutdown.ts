@@ -30,7 +30,7 @@ export async function shutDown(parts: ShutdownParts, graceMs: number): Promise<C
   let waiting = await backend.retire();
   await allRecorded(running, graceMs, clock);
 
-  const late = running.filter((attempt) => !attempt.ended);
+  const late = running.filter((attempt) => !attempt.ended || attempt.outlivedByChildren);
   for (const attempt of late) attempt.interrupt();
   await allRecorded(late, TIDY_UP_MS, clock);
   for (const attempt of late) attempt.abandon();

@@ -3,7 +3,7 @@ import type { TaskManager } from '../../../src/manager/task-manager.js';
 import { defineTask } from '../../../src/task/task.js';
 import { DurableBench } from '../../backends/sqlite/durable.js';
 import { until } from '../../until.js';
-import { aborted, Gate } from '../workbench.js';
+import { aborted, Gate, hang } from '../workbench.js';
 
 let bench: DurableBench;
 
@@ -78,6 +78,22 @@ describe('a parent in a file', () => {
     const next = bench.manager(file, { tasks: after.tasks });
     expect(await next.handle(id).result()).toEqual([7, 'quick done', 'slow done']);
     expect(after.done).not.toContain('quick');
+  });
+
+  it('whose time ran out has failed with that when the manager closes, also where its child is still in its grace', async () => {
+    const child = defineTask({ name: 'child', handler: () => hang() });
+    const parent = defineTask({
+      name: 'parent',
+      limits: { hardLimitMs: 50 },
+      handler: async (_: unknown, ctx) => (await ctx.start(child, null)).result(),
+    });
+    const file = bench.newFile();
+    const manager = bench.manager(file, { tasks: [parent, child], graceMs: 60_000 });
+    const { id } = await manager.start(parent, null);
+    await until(async () => (await manager.list({ task: 'child', status: ['cancelling'] })).items.length === 1);
+    await manager.close({ graceMs: 50 });
+    const next = bench.manager(file, { tasks: [], work: false });
+    expect(await next.get(id)).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'TIME_LIMIT' } });
   });
 
   it('that ended while its child waited takes that along: its handler is never called', async () => {

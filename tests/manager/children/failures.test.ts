@@ -44,6 +44,8 @@ describe('a child that fails', () => {
         null,
       );
       expect(await returns.settled()).toMatchObject({ status: 'failed', error: { code: 'CHILD_FAILED' } });
+      // Nobody cancels the child that has ended.
+      expect(await manager.counts()).toMatchObject({ dropped: 0 });
     },
   );
 
