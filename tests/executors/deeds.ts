@@ -35,7 +35,7 @@ const deeds = {
   flood: (count, ctx) => { for (let at = 0; at < count; at += 1) { ctx.log.debug('x'); ctx.progress(at); } },
   spin: (_, ctx) => { ctx.progress(1); spin(); },
   'spin in a regular expression': (_, ctx) => { ctx.progress(1); return /^(a+)+$/.test('a'.repeat(60) + '!'); },
-  block: (ms, ctx) => { ctx.progress(1); execSync('sleep ' + ms / 1_000); },
+  block: ({ ms, begun }) => { execSync('touch "' + begun + '" && sleep ' + ms / 1_000); },
   wait: (_, { signal, progress }) => new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason));
     setInterval(() => undefined, 1_000);

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { processes, threadModule, threads } from '../../src/executors/thread/index.js';
 import type { ManagerOptions } from '../../src/manager/manager-options.js';
@@ -230,8 +232,9 @@ describe.each(['thread', 'process'] as const)('a handler in a %s', (executor) =>
     const manager = newManager({ graceMs: 1 }, 1);
     // SIGKILL leaves a child of the process alone, and ends the process at once.
     if (executor === 'process') return;
-    const run = await manager.start(task, { do: 'block', with: 5_000 });
-    await atWork(manager, run.id);
+    const begun = `${fileURLToPath(await made.module('block', ''))}-begun`;
+    const run = await manager.start(task, { do: 'block', with: { ms: 5_000, begun } });
+    await until(() => existsSync(begun));
     await run.cancel();
     expect(await run.settled()).toMatchObject({ status: 'cancelled', abandoned: true });
     expect(await manager.counts()).toMatchObject({ atWork: 1, abandoned: 1 });
@@ -351,6 +354,15 @@ describe.each(['thread', 'process'] as const)('a handler in a %s', (executor) =>
 });
 
 describe('a handler in a process', () => {
+  it('whose environment is none fails as one whose process could not be made', async () => {
+    const manager = newManager({ executors: [processes({ env: { A: 'no \0 text' } })] });
+    const run = await manager.start(made.task('process'), { do: 'echo' });
+    expect((await run.settled()).error).toMatchObject({
+      code: 'EXECUTOR_LOST',
+      message: 'The process of this attempt could not be made',
+    });
+  });
+
   it('that aborts takes nobody along', async () => {
     const manager = newManager();
     const run = await manager.start(made.task('process'), { do: 'abort' });

@@ -24,6 +24,9 @@ export interface Crew {
   close(): Promise<void>;
 }
 
+/** Calls are counted in memory that threads share, in 32 bits. */
+const MOST_CALLS = 0x7fff_ffff;
+
 /** Executes handlers outside of this thread. */
 export class OutsideExecutor implements Executor {
   readonly name: ModuleExecutor;
@@ -37,7 +40,7 @@ export class OutsideExecutor implements Executor {
   }
 
   async execute(task: ResolvedTask, input: unknown, ctx: TaskContext): Promise<unknown> {
-    const call = (this.#last += 1);
+    const call = (this.#last = (this.#last % MOST_CALLS) + 1);
     const request = { call, href: task.module?.href ?? '', input, ctx: contextOf(ctx) };
     this.#calls.set(ctx, call);
     try {

@@ -3,7 +3,7 @@ import type { CallEnd, CallNews, CallRequest } from '../outside/call.js';
 import type { Carried } from '../outside/carried-error.js';
 import { lost, notCloneable } from '../outside/lost.js';
 import type { Crew } from '../outside/outside-executor.js';
-import { Child } from './child.js';
+import { Child, type ChildOwner } from './child.js';
 import type { ProcessNews } from './process-call.js';
 import type { ProcessSettings } from './process-settings.js';
 
@@ -71,7 +71,7 @@ export class ProcessCrew implements Crew {
 
   #newPlace(): Place {
     const place: Place = {
-      child: new Child(this.#settings, {
+      child: this.#newChild({
         onNews: (news) => this.#hear(place, news),
         onEnded: (why, made) => this.#ended(place, why, made),
       }),
@@ -81,6 +81,15 @@ export class ProcessCrew implements Crew {
     };
     this.#places.add(place);
     return place;
+  }
+
+  /** What is wrong with its environment is thrown, what is wrong with the computer is mostly told later. */
+  #newChild(owner: ChildOwner): Child {
+    try {
+      return new Child(this.#settings, owner);
+    } catch (error) {
+      throw lost('process', 'could not be made', error);
+    }
   }
 
   #hear(place: Place, news: ProcessNews): void {

@@ -64,6 +64,8 @@ export class ThreadCall {
   end: CallEnd | undefined;
   /** What was told to the threads when its signal aborted. */
   abort: CallAbort | undefined;
+  /** No thread could be made for it. */
+  refused = false;
   /** Resolves when its thread, which is being ended, has ended. */
   gone: Promise<unknown> | undefined;
   #kill: (() => void) | undefined;

@@ -5,7 +5,15 @@ import type { CallAbort, CallEnd, CallNews, CallRequest } from '../outside/call.
 import type { Carried } from '../outside/carried-error.js';
 import { lost, notCloneable } from '../outside/lost.js';
 import type { Crew } from '../outside/outside-executor.js';
-import { endOf, isHello, packRequest, type ThreadAnswer, ThreadCall, type ThreadNews } from './thread-call.js';
+import {
+  endOf,
+  isHello,
+  packRequest,
+  type ThreadAnswer,
+  ThreadCall,
+  type ThreadNews,
+  type ThreadRequest,
+} from './thread-call.js';
 import type { ThreadSettings } from './thread-settings.js';
 
 /** How often a call is handed to a thread at most that no thread has begun: where none can be made, none ever will. */
@@ -38,6 +46,7 @@ export class ThreadCrew implements Crew {
     if (place === undefined) throw lost('thread', 'was not there: more handlers were called than there are threads');
     const call = new ThreadCall(place, hear);
     this.#calls.set(request.call, call);
+    Atomics.store(this.#begun, place, -request.call);
     try {
       const pool = this.#pool ?? (await (this.#opening ??= this.#open()));
       if (this.#closed || call.gone !== undefined) throw lost('thread', 'was not begun');
@@ -49,6 +58,7 @@ export class ThreadCrew implements Crew {
       return end;
     } finally {
       this.#calls.delete(request.call);
+      Atomics.store(this.#begun, place, 0);
       this.#free.push(place);
     }
   }
@@ -75,7 +85,10 @@ export class ThreadCrew implements Crew {
   async close(): Promise<void> {
     this.#closed = true;
     const pool = await this.#opening?.catch(() => undefined);
-    await pool?.destroy();
+    const threads = pool?.threads ?? [];
+    for (const call of this.#calls.values()) call.kill();
+    // Not by the pool's `destroy`: it rejects what it could not hand on, which nobody has heard of.
+    await Promise.all(threads.map((thread) => thread.terminate()));
   }
 
   async #open(): Promise<Piscina> {
@@ -107,13 +120,33 @@ export class ThreadCrew implements Crew {
     const { place } = call;
     for (let tries = 1; ; tries += 1) {
       try {
-        return (await pool.run(packRequest(place, request), { signal: call })) as ThreadAnswer;
+        return await this.#hand(pool, packRequest(place, request), call);
       } catch (error) {
-        const begun = Atomics.load(this.#begun, place) === request.call;
-        const isFinal = begun || this.#closed || call.gone !== undefined || isCloneError(error);
-        if (isFinal || tries === MOST_TRIES) throw await this.#whyItFailed(error, request, call);
+        const isFinal = this.#hasBegun(request.call, call) || this.#closed || call.gone !== undefined;
+        if (isFinal || call.refused || isCloneError(error) || tries === MOST_TRIES)
+          throw await this.#whyItFailed(error, request, call);
       }
     }
+  }
+
+  /**
+   * Where the computer lets no thread be made, the pool throws, here or in an event, and hands the call on later all the
+   * same: so it may make threads only here, and no thread begins what was given up.
+   */
+  #hand(pool: Piscina, packed: ThreadRequest, call: ThreadCall): Promise<ThreadAnswer> {
+    pool.options.maxThreads = this.#settings.maxThreads;
+    try {
+      return pool.run(packed, { signal: call });
+    } catch (error) {
+      call.refused = true;
+      throw error;
+    } finally {
+      pool.options.maxThreads = pool.threads.length;
+    }
+  }
+
+  #hasBegun(number: number, { place }: ThreadCall): boolean {
+    return Atomics.load(this.#begun, place) === number;
   }
 
   async #whyItFailed(error: unknown, { call: number }: CallRequest, call: ThreadCall): Promise<Error> {
@@ -121,7 +154,7 @@ export class ThreadCrew implements Crew {
       await call.gone;
       return lost('thread', 'was ended', error);
     }
-    const begun = Atomics.load(this.#begun, call.place) === number;
+    const begun = this.#hasBegun(number, call);
     if (!begun && isCloneError(error)) return notCloneable(error);
     return lost('thread', begun ? 'has ended while its handler was at work' : 'could not be made', error);
   }
@@ -152,7 +185,7 @@ export class ThreadCrew implements Crew {
   /** A thread has failed without a call: where it could not be made, nobody begins the calls that wait for it. */
   #threadFailed(error: unknown): void {
     this.#logger?.warn({ err: error }, 'A thread has failed while no handler was at work in it');
-    for (const [number, call] of this.#calls) if (Atomics.load(this.#begun, call.place) !== number) call.kill();
+    for (const [number, call] of this.#calls) if (!this.#hasBegun(number, call)) call.kill();
   }
 }
 

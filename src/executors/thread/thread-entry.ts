@@ -10,7 +10,7 @@ import {
 } from './thread-call.js';
 
 const calls = new Calls();
-/** For each place, the call that has begun there. */
+/** For each place, the call that has begun there; below zero, the one that may. */
 const begun = new Int32Array(workerData as SharedArrayBuffer);
 
 const { port1: line, port2: other } = new MessageChannel();
@@ -21,7 +21,8 @@ parentPort?.postMessage({ errandLine: other } satisfies ThreadHello, [other]);
 /** What the pool calls: one handler at a time. */
 export async function call(packed: ThreadRequest): Promise<ThreadAnswer> {
   const request = unpackRequest(packed);
-  Atomics.store(begun, packed[0], request.call);
+  // The pool may hand on what was given up long ago.
+  if (Atomics.compareExchange(begun, packed[0], -request.call, request.call) !== -request.call) return [0];
   let said = 0;
   const say = (news: ThreadNews): void => {
     line.postMessage(news);
