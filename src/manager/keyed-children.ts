@@ -1,7 +1,6 @@
 import type { Accepted, StoredRun } from '../ports/backend.js';
 import type { ChildHandle } from '../task/child-handle.js';
 import { TaskError } from '../task/errors.js';
-import { isFinal } from '../task/status.js';
 import { unlessAborted } from '../timing/on-abort.js';
 import { type ChildRequest, sameChild } from './child-request.js';
 import type { ChildRun } from './child-run.js';
@@ -88,15 +87,15 @@ export class KeyedChildren {
   /** A record that says how the child has completed, or that it has not ended. */
   async #recorded({ options: { id = '' } }: ChildRequest): Promise<ChildRun | undefined> {
     const run = await this.#tools.source.find(id);
-    if (run === undefined || run.status === 'failed' || run.status === 'cancelled') return undefined;
+    if (run === undefined || !mayComplete(run)) return undefined;
     return this.#isOurs(run) ? this.#tools.adopt(run) : undefined;
   }
 
-  /** What failed or was cancelled is started anew; its id is free when its handler has settled. */
+  /** What failed or was cancelled, were it not over yet, is started anew; its id is free when its handler has settled. */
   async #accept(request: ChildRequest): Promise<ChildRun> {
     for (;;) {
       const { run, replayed } = await this.#tools.accept(request);
-      if (!replayed || !isFinal(run.status) || run.status === 'completed') return this.#tools.adopt(run);
+      if (!replayed || mayComplete(run)) return this.#tools.adopt(run);
       await this.#untilFree(run);
     }
   }
@@ -112,6 +111,11 @@ export class KeyedChildren {
   #isOurs({ parent }: StoredRun): boolean {
     return parent?.ordinal === this.#parent.run.ordinal;
   }
+}
+
+/** A run whose cancel is under way ends as cancelled, whatever its handler does. */
+function mayComplete({ status }: StoredRun): boolean {
+  return status !== 'failed' && status !== 'cancelled' && status !== 'cancelling';
 }
 
 function keyReused(key: string, why: string): TaskError {
