@@ -84,9 +84,15 @@ class Starter {
 
   #queue(real: LaneQueue): LaneQueue {
     if (!this.refusing) return real;
-    const jobs = Object.create(real.jobs) as LaneQueue['jobs'];
-    jobs.addJob = () => Promise.reject(new Error('no room for jobs'));
-    return { jobs, waitForJob: () => Promise.resolve(), rest: () => Promise.resolve(), drop: () => Promise.resolve() };
+    const add = () => Promise.reject(new Error('no room for jobs'));
+    const { jobs } = real;
+    return {
+      jobs,
+      add,
+      waitForJob: () => Promise.resolve(),
+      rest: () => Promise.resolve(),
+      drop: () => Promise.resolve(),
+    };
   }
 }
 

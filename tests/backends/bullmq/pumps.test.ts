@@ -31,6 +31,7 @@ class Asked {
     const ask = () => new Promise<unknown[]>((resolve) => this.questions.push({ lane, answer: () => resolve(NONE) }));
     return {
       jobs: { moveToActive: ask } as unknown as IQueueBackend,
+      add: () => Promise.reject(new Error('nobody starts anything here')),
       waitForJob: () => new Promise((resolve) => (this.jobCame = resolve)),
       rest: () => Promise.resolve(),
       drop: () => Promise.resolve(),

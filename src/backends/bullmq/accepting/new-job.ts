@@ -77,10 +77,10 @@ export function freshRun(origin: RunOrigin): FleetRun {
 }
 
 /** Adds the job of a run; one that is there stays as it is. @param now epoch milliseconds. */
-export function addJob(server: FleetServer, origin: RunOrigin, now: number): Promise<string> {
-  const { jobs } = server.queue(origin.lane);
+export function addJob(server: FleetServer, origin: RunOrigin, now: number): Promise<void> {
+  const queue = server.queue(origin.lane);
   const delayMs = Math.max(0, (origin.dueAt ?? now) - now);
-  return server.call('add a job', () => jobs.addJob(jobOf(origin, Math.ceil(delayMs)), origin.jobId));
+  return server.call('add a job', () => queue.add(jobOf(origin, Math.ceil(delayMs)), origin.jobId));
 }
 
 function jobOf(origin: RunOrigin, delayMs: number): JobJson {

@@ -1,7 +1,8 @@
-import type { IQueueBackend } from 'bullmq';
+import type { IQueueBackend, JobJson } from 'bullmq';
 import { onAbort } from '../../../timing/on-abort.js';
 import { systemClock } from '../../../timing/system-clock.js';
 import type { LaneQueue } from '../server/fleet-server.js';
+import { PostgresNewJobs } from './postgres-new-jobs.js';
 
 /** How long it waits at a time, in ms: what a lost notification can hide. */
 const ASK_MS = 10_000;
@@ -23,6 +24,7 @@ export interface PostgresLaneParts {
 export class PostgresLaneQueue implements LaneQueue {
   readonly jobs: IQueueBackend;
   readonly #parts: PostgresLaneParts;
+  readonly #newJobs: PostgresNewJobs;
   /** Ends the wait that is under way. */
   #end: ((lost: boolean) => void) | undefined;
   #closed = false;
@@ -30,6 +32,11 @@ export class PostgresLaneQueue implements LaneQueue {
   constructor(parts: PostgresLaneParts) {
     this.jobs = parts.jobs;
     this.#parts = parts;
+    this.#newJobs = new PostgresNewJobs(parts.jobs);
+  }
+
+  add(job: JobJson, jobId: string): Promise<void> {
+    return this.#newJobs.add(job, jobId);
   }
 
   async waitForJob(untilMs: number, signal: AbortSignal): Promise<void> {

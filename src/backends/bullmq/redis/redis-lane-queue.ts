@@ -1,4 +1,4 @@
-import type { IQueueBackend } from 'bullmq';
+import type { IQueueBackend, JobJson } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { systemClock } from '../../../timing/system-clock.js';
 import type { LaneQueue } from '../server/fleet-server.js';
@@ -44,6 +44,10 @@ export class RedisLaneQueue implements LaneQueue {
     this.jobs = jobs;
     this.#client = client;
     this.#makeWaiter = makeWaiter;
+  }
+
+  async add(job: JobJson, jobId: string): Promise<void> {
+    await this.jobs.addJob(job, jobId);
   }
 
   async waitForJob(untilMs: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import type { IQueueBackend } from 'bullmq';
+import type { IQueueBackend, JobJson } from 'bullmq';
 import type { FleetBook, KeptCancel } from '../book/book.js';
 import type { Logger } from '../../../ports/logger.js';
 import type { RunEvent } from '../../../task/run-event.js';
@@ -31,6 +31,8 @@ export type FleetMessage =
 /** A queue of BullMQ: everything but waiting for work goes over the one connection of this process. */
 export interface LaneQueue {
   readonly jobs: IQueueBackend;
+  /** Adds a job; one that is there stays as it is. */
+  add(job: JobJson, jobId: string): Promise<void>;
   /**
    * Waits until there may be a job, `untilMs` at most: over a connection of its own. Never rejects: a server that does
    * not answer is waited for, too. One wait at a time.
