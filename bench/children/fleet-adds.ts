@@ -1,9 +1,9 @@
-import { addAll, finish, newPrefix, ourManager, peerQueue } from './fleet-sides.js';
+import { addAll, finish, ourManager, peerQueue } from './fleet-sides.js';
 
-// node fleet-adds.js ours|peer <url> single|bulk <thousands>
-const [side, url = '', how, thousands] = [process.argv[2], process.argv[3], process.argv[4], Number(process.argv[5])];
+// node fleet-adds.js ours|peer <url> <prefix> single|bulk <thousands>
+const [side, url = '', prefix = '', how] = process.argv.slice(2);
+const thousands = Number(process.argv[6]);
 
-const prefix = newPrefix();
 const adder = side === 'ours' ? ourManager(url, prefix) : peerQueue(url, prefix);
 
 /** Nobody works on them: what is measured is until the server has them. */
@@ -20,4 +20,4 @@ await add(thousands);
 const { user, system } = process.cpuUsage(used);
 const seconds = (performance.now() - began) / 1_000;
 const count = thousands * 1_000;
-await finish(url, prefix, { perSecond: count / seconds, cpuMicroseconds: (user + system) / count });
+finish({ perSecond: count / seconds, cpuMicroseconds: (user + system) / count });

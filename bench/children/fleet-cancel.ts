@@ -1,16 +1,15 @@
-import { Queue, Relay } from 'bullmq';
 import { defineTask, TaskManager } from 'errand';
 import { bullmq } from 'errand/bullmq';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spread } from '../result.js';
-import { connectionTo, finish, newPrefix } from './fleet-sides.js';
+import { BareFleet } from './fleet-bare.js';
+import { finish } from './fleet-sides.js';
 
-// node fleet-cancel.js ours|peer <url> <times>
-const [side = '', url = '', times] = [process.argv[2], process.argv[3], Number(process.argv[4])];
-
-const prefix = newPrefix();
+// node fleet-cancel.js ours|peer <url> <prefix> <times>
+const [side = '', url = '', prefix = ''] = process.argv.slice(2);
+const times = Number(process.argv[5]);
 
 /** Starts what the other process will hold, and cancels it. */
 interface Canceller {
@@ -26,8 +25,8 @@ function ours(): Canceller {
 
 /** Relay alone: no record of the cancel is kept, and a lost message would lose it. */
 function peer(): Canceller {
-  const queue = new Queue('held', { connection: connectionTo(url), prefix });
-  const relay = new Relay({ connection: connectionTo(url), prefix, namespace: 'bench' });
+  const fleet = new BareFleet(url, prefix);
+  const [queue, relay] = [fleet.queue('held'), fleet.relay()];
   return { start: () => queue.add('held', {}, { priority: 1 }), cancel: (id) => relay.publish('cancel', id) };
 }
 
@@ -50,4 +49,8 @@ for (let time = 0; time < times + 10; time += 1) {
   await canceller.cancel(String(begun));
   latencies.push((Number((await hearing)['abortedAt']) - cancelledAt) / 1_000);
 }
-await finish(url, prefix, { milliseconds: spread(latencies.slice(10)).median });
+// What it holds would not be removed under its hands.
+const gone = once(holder, 'exit');
+holder.kill('SIGKILL');
+await gone;
+finish({ milliseconds: spread(latencies.slice(10)).median });

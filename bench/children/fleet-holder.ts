@@ -1,7 +1,6 @@
-import { Relay, Worker } from 'bullmq';
 import { defineTask, TaskManager } from 'errand';
 import { bullmq } from 'errand/bullmq';
-import { connectionTo } from './fleet-sides.js';
+import { BareFleet } from './fleet-bare.js';
 
 // The process that has the runs which `fleet-cancel.js` cancels: node fleet-holder.js ours|peer <url> <prefix>
 const [side, url = '', prefix = ''] = process.argv.slice(2);
@@ -21,10 +20,9 @@ if (side === 'ours') {
   const task = defineTask({ name: 'held', handler: (_input, ctx) => hold(ctx.runId, ctx.signal) });
   await new TaskManager({ tasks: [task], backend: bullmq({ connection: url, prefix }) }).open();
 } else {
-  const worker = new Worker('held', (job, _token, signal) => hold(job.id ?? '', signal), {
-    ...{ connection: connectionTo(url), prefix },
-  });
-  const relay = new Relay({ connection: connectionTo(url), prefix, namespace: 'bench' });
+  const fleet = new BareFleet(url, prefix);
+  const worker = fleet.worker('held', (job, _token, signal) => hold(job.id ?? '', signal));
+  const relay = fleet.relay();
   await relay.waitUntilReady();
   await relay.subscribe('cancel', ({ data }) => void worker.cancelJob(String(data)));
   await worker.waitUntilReady();

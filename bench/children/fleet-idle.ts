@@ -1,12 +1,11 @@
-import { Worker } from 'bullmq';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spread } from '../result.js';
-import { connectionTo, finish, newPrefix, ourManager, peerQueue } from './fleet-sides.js';
+import { BareFleet } from './fleet-bare.js';
+import { finish, ourManager, peerQueue } from './fleet-sides.js';
 
-// node fleet-idle.js ours|peer <url> <times>
-const [side, url = '', times] = [process.argv[2], process.argv[3], Number(process.argv[4])];
-
-const prefix = newPrefix();
+// node fleet-idle.js ours|peer <url> <prefix> <times>
+const [side, url = '', prefix = ''] = process.argv.slice(2);
+const times = Number(process.argv[5]);
 let begun = (): void => undefined;
 
 function ours(): (row: number) => Promise<unknown> {
@@ -18,7 +17,7 @@ function peer(): (row: number) => Promise<unknown> {
     begun();
     return Promise.resolve();
   };
-  new Worker('small', processor, { connection: connectionTo(url), prefix, concurrency: 16 });
+  new BareFleet(url, prefix).worker('small', processor, { concurrency: 16 });
   return peerQueue(url, prefix).add;
 }
 
@@ -31,4 +30,4 @@ for (let row = 0; row < times + 20; row += 1) {
   await Promise.all([start(row), handled.then(() => latencies.push(performance.now() - began))]);
   await sleep(10);
 }
-await finish(url, prefix, { milliseconds: spread(latencies.slice(20)).median });
+finish({ milliseconds: spread(latencies.slice(20)).median });

@@ -1,11 +1,9 @@
-import { Worker } from 'bullmq';
-import { addAll, connectionTo, finish, newPrefix, ourManager, peerQueue } from './fleet-sides.js';
+import { BareFleet } from './fleet-bare.js';
+import { addAll, finish, ourManager, peerQueue } from './fleet-sides.js';
 
-// node fleet-runs.js ours|peer <url> <concurrency> <thousands>
-const [side, url = ''] = [process.argv[2], process.argv[3]];
-const [slots, thousands] = [Number(process.argv[4]), Number(process.argv[5])];
-
-const prefix = newPrefix();
+// node fleet-runs.js ours|peer <url> <prefix> <concurrency> <thousands>
+const [side, url = '', prefix = ''] = process.argv.slice(2);
+const [slots, thousands] = [Number(process.argv[5]), Number(process.argv[6])];
 
 /** Adds so many, and begins to work when all are there; resolves with how long the work took, in ms. */
 type Round = (count: number) => Promise<number>;
@@ -35,8 +33,9 @@ function ours(): Round {
 
 function peer(): Round {
   const adder = peerQueue(url, prefix);
-  const worker = new Worker('small', () => Promise.resolve(), {
-    ...{ connection: connectionTo(url), prefix, concurrency: slots, autorun: false },
+  const worker = new BareFleet(url, prefix).worker('small', () => Promise.resolve(), {
+    concurrency: slots,
+    autorun: false,
   });
   let running: Promise<void> | undefined;
   return async (count) => {
@@ -53,7 +52,7 @@ function peer(): Round {
     await worker.waitUntilReady();
     const began = performance.now();
     if (running === undefined) running = worker.run();
-    else void worker.resume();
+    else worker.resume();
     await done;
     return performance.now() - began;
   };
@@ -63,4 +62,4 @@ const round = side === 'ours' ? ours() : peer();
 const count = thousands * 1_000;
 await round(Math.max(1_000, count / 4));
 globalThis.gc?.();
-await finish(url, prefix, { perSecond: (count * 1_000) / (await round(count)) });
+finish({ perSecond: (count * 1_000) / (await round(count)) });

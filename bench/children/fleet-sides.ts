@@ -1,13 +1,8 @@
-import { type JobsOptions, Queue } from 'bullmq';
+import type { JobsOptions } from 'bullmq';
 import { defineTask, type RunHandle, TaskManager } from 'errand';
 import { bullmq } from 'errand/bullmq';
-import { Redis } from 'ioredis';
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { removeKeys } from '../../tests/servers/redis-client.js';
-
-/** Keys that are nobody else's. */
-export const newPrefix = (): string => `bench${randomBytes(6).toString('hex')}`;
+import { BareFleet } from './fleet-bare.js';
 
 const DAY_S = 86_400;
 /** What our runs have: a priority, and as long as our retention a record of how they ended. */
@@ -40,16 +35,11 @@ export function ourManager(url: string, prefix: string, work?: { readonly slots:
 
 /** Theirs. */
 export function peerQueue(url: string, prefix: string) {
-  const queue = new Queue('small', { connection: connectionTo(url), prefix });
+  const queue = new BareFleet(url, prefix).queue('small');
   const add = (row: number) => queue.add('small', { row }, PEER_OPTIONS);
   const addMany = (count: number) =>
     queue.addBulk(Array.from({ length: count }, (_, row) => ({ name: 'small', data: { row }, opts: PEER_OPTIONS })));
-  return { queue, add, addMany };
-}
-
-/** As BullMQ wants it for its workers. */
-export function connectionTo(url: string): Redis {
-  return new Redis(url, { maxRetriesPerRequest: null });
+  return { add, addMany };
 }
 
 /** Adds so many, 100 at a time under way. */
@@ -61,9 +51,8 @@ export async function addAll(adder: Adder, count: number): Promise<void> {
   await Promise.all(Array.from({ length: 100 }, adding));
 }
 
-/** Prints what was measured, and leaves nothing behind. */
-export async function finish(url: string, prefix: string, measured: object): Promise<never> {
-  await removeKeys(url, prefix);
+/** Prints what was measured; whoever started this process removes what it has left on the server. */
+export function finish(measured: object): never {
   console.log(JSON.stringify(measured));
   process.exit();
 }
