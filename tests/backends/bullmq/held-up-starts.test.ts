@@ -85,14 +85,8 @@ class Starter {
   #queue(real: LaneQueue): LaneQueue {
     if (!this.refusing) return real;
     const add = () => Promise.reject(new Error('no room for jobs'));
-    const { jobs } = real;
-    return {
-      jobs,
-      add,
-      waitForJob: () => Promise.resolve(),
-      rest: () => Promise.resolve(),
-      drop: () => Promise.resolve(),
-    };
+    const rest = () => Promise.resolve();
+    return { jobs: real.jobs, add, remove: (jobId) => real.remove(jobId), waitForJob: rest, rest, drop: rest };
   }
 }
 

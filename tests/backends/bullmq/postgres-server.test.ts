@@ -129,6 +129,39 @@ postgres.describe('a PostgreSQL', () => {
     expect(id).toBe('a');
   });
 
+  it('removes no job that is being taken', async () => {
+    const prefix = prefixOfTest();
+    const server = await opened({ prefix });
+    await addJob(server, 'a');
+    const taker = new pg.Client(postgres.url);
+    await taker.connect();
+    undo.push(() => taker.end());
+    await taker.query('BEGIN');
+    const { rows } = await taker.query<{ pid: number }>(
+      `SELECT pg_backend_pid() AS pid FROM ${prefix}_bullmq.job FOR UPDATE`,
+    );
+    const removed = server.queue(LANE).remove('a');
+    // It has looked, and waits for whoever is taking the job.
+    await until(async () => {
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE ${rows[0]?.pid} = ANY (pg_blocking_pids(pid))`;
+      return (await query(waiting)).length > 0;
+    });
+    const taking = `SELECT ${prefix}_bullmq.move_to_active($1, 'token', 60000, $2, NULL, NULL, NULL)`;
+    await taker.query(taking, [LANE, Date.now()]);
+    await taker.query('COMMIT');
+    expect(await removed).toBe(false);
+    expect(await server.queue(LANE).jobs.getState('a')).toBe('active');
+  });
+
+  it('removes a job that nobody has, and knows that there is none', async () => {
+    const server = await opened();
+    await addJob(server, 'a');
+    const lane = server.queue(LANE);
+    expect(await lane.remove('a')).toBe(true);
+    expect(await lane.jobs.getState('a')).toBe('unknown');
+    expect(await lane.remove('a')).toBe(true);
+  });
+
   it('has a book', async () => {
     const server = await opened();
     await server.book.open();

@@ -32,6 +32,7 @@ class Asked {
     return {
       jobs: { moveToActive: ask } as unknown as IQueueBackend,
       add: () => Promise.reject(new Error('nobody starts anything here')),
+      remove: () => Promise.resolve(true),
       waitForJob: () => new Promise((resolve) => (this.jobCame = resolve)),
       rest: () => Promise.resolve(),
       drop: () => Promise.resolve(),

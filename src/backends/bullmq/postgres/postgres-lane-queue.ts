@@ -14,6 +14,8 @@ export interface PostgresLaneParts {
   readonly jobs: IQueueBackend;
   /** Makes one for a single wait: it has no past, and can be left alone. All share one connection that is notified. */
   readonly makeWaiter: () => IQueueBackend;
+  /** As `LaneQueue.remove`. */
+  readonly remove: (jobId: string) => Promise<boolean>;
   /** As `LaneQueue.drop`. */
   readonly drop: () => Promise<void>;
   /** Told that a wait could not begin, so that the connection it was to use is made anew. Must not throw. */
@@ -37,6 +39,10 @@ export class PostgresLaneQueue implements LaneQueue {
 
   add(job: JobJson, jobId: string): Promise<void> {
     return this.#newJobs.add(job, jobId);
+  }
+
+  remove(jobId: string): Promise<boolean> {
+    return this.#parts.remove(jobId);
   }
 
   async waitForJob(untilMs: number, signal: AbortSignal): Promise<void> {

@@ -17,6 +17,7 @@ import { postgresBook } from './postgres-book.js';
 import { checkPostgresFitness } from './postgres-fitness.js';
 import { PostgresLaneQueue } from './postgres-lane-queue.js';
 import { dropQueue, prepareJobs } from './postgres-migrate.js';
+import { removeIdleJob } from './postgres-remove-job.js';
 import { connectionConfig, makeClient, notifyBy, PostgresSockets, quietClient } from './postgres-sockets.js';
 import { inTime, isUnanswered } from './postgres-waits.js';
 
@@ -83,8 +84,13 @@ export class PostgresServer implements FleetServer {
         void letManyListen(root);
         return make();
       };
-      const drop = (): Promise<void> => dropQueue(root.connection.pool, jobSchemaOf(this.#parts.settings), lane);
-      queue = new PostgresLaneQueue({ jobs: make(), makeWaiter, drop, onSilence: () => void dropListener(root) });
+      const { pool } = root.connection;
+      const schema = jobSchemaOf(this.#parts.settings);
+      queue = new PostgresLaneQueue({
+        ...{ jobs: make(), makeWaiter, onSilence: () => void dropListener(root) },
+        remove: (jobId) => removeIdleJob(pool, schema, lane, jobId),
+        drop: () => dropQueue(pool, schema, lane),
+      });
       this.#lanes.set(lane, queue);
     }
     return queue;

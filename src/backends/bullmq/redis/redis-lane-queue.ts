@@ -50,6 +50,10 @@ export class RedisLaneQueue implements LaneQueue {
     await this.jobs.addJob(job, jobId);
   }
 
+  async remove(jobId: string): Promise<boolean> {
+    return (await this.jobs.remove(jobId, false)) !== 0;
+  }
+
   async waitForJob(untilMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || untilMs <= systemClock.now()) return;
     if (!this.#marked) await this.#wait(untilMs, signal);

@@ -33,6 +33,8 @@ export interface LaneQueue {
   readonly jobs: IQueueBackend;
   /** Adds a job; one that is there stays as it is. */
   add(job: JobJson, jobId: string): Promise<void>;
+  /** Removes a job in one step with the look whether it is locked: then it stays. @returns whether there is none (any more). */
+  remove(jobId: string): Promise<boolean>;
   /**
    * Waits until there may be a job, `untilMs` at most: over a connection of its own. Never rejects: a server that does
    * not answer is waited for, too. One wait at a time.
