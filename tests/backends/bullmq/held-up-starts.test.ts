@@ -86,7 +86,11 @@ class Starter {
     if (!this.refusing) return real;
     const add = () => Promise.reject(new Error('no room for jobs'));
     const rest = () => Promise.resolve();
-    return { jobs: real.jobs, add, remove: (jobId) => real.remove(jobId), waitForJob: rest, rest, drop: rest };
+    return {
+      ...{ jobs: real.jobs, add, waitForJob: rest, rest, drop: rest },
+      remove: (jobId) => real.remove(jobId),
+      giveBack: (jobId, token) => real.giveBack(jobId, token),
+    };
   }
 }
 

@@ -33,6 +33,7 @@ class Asked {
       jobs: { moveToActive: ask } as unknown as IQueueBackend,
       add: () => Promise.reject(new Error('nobody starts anything here')),
       remove: () => Promise.resolve(true),
+      giveBack: () => Promise.resolve(),
       waitForJob: () => new Promise((resolve) => (this.jobCame = resolve)),
       rest: () => Promise.resolve(),
       drop: () => Promise.resolve(),

@@ -110,7 +110,7 @@ export class JobMoves {
     const moved = await this.#surely(delivery, {
       what: 'give a run back',
       make: async () => {
-        await lane.queue.jobs.moveJobFromActiveToWait(jobId, token);
+        await lane.queue.giveBack(jobId, token);
         return undefined;
       },
       wasMade: (job) => job !== undefined,

@@ -16,6 +16,8 @@ export interface PostgresLaneParts {
   readonly makeWaiter: () => IQueueBackend;
   /** As `LaneQueue.remove`. */
   readonly remove: (jobId: string) => Promise<boolean>;
+  /** As `LaneQueue.giveBack`. */
+  readonly giveBack: (jobId: string, token: string) => Promise<void>;
   /** As `LaneQueue.drop`. */
   readonly drop: () => Promise<void>;
   /** Told that a wait could not begin, so that the connection it was to use is made anew. Must not throw. */
@@ -43,6 +45,10 @@ export class PostgresLaneQueue implements LaneQueue {
 
   remove(jobId: string): Promise<boolean> {
     return this.#parts.remove(jobId);
+  }
+
+  giveBack(jobId: string, token: string): Promise<void> {
+    return this.#parts.giveBack(jobId, token);
   }
 
   async waitForJob(untilMs: number, signal: AbortSignal): Promise<void> {

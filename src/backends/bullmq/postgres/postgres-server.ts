@@ -4,6 +4,7 @@ import type { IQueueBackend, PostgresQueueBackend } from 'bullmq';
 import type { ClientBase } from 'pg';
 import { TaskError } from '../../../task/errors.js';
 import { nodeCrypto } from '../../../timing/node-crypto.js';
+import { systemClock } from '../../../timing/system-clock.js';
 import type { FleetBook } from '../book/book.js';
 import type { BullmqSettings } from '../bullmq-options.js';
 import { Deadlines } from '../server/deadlines.js';
@@ -15,9 +16,9 @@ import { jobOptions, relayOptions } from '../server/settings-for-bullmq.js';
 import { Outage } from '../server/outage.js';
 import { postgresBook } from './postgres-book.js';
 import { checkPostgresFitness } from './postgres-fitness.js';
+import { giveJobBack, removeIdleJob } from './postgres-fenced-moves.js';
 import { PostgresLaneQueue } from './postgres-lane-queue.js';
 import { dropQueue, prepareJobs } from './postgres-migrate.js';
-import { removeIdleJob } from './postgres-remove-job.js';
 import { connectionConfig, makeClient, notifyBy, PostgresSockets, quietClient } from './postgres-sockets.js';
 import { inTime, isUnanswered } from './postgres-waits.js';
 
@@ -89,6 +90,7 @@ export class PostgresServer implements FleetServer {
       queue = new PostgresLaneQueue({
         ...{ jobs: make(), makeWaiter, onSilence: () => void dropListener(root) },
         remove: (jobId) => removeIdleJob(pool, schema, lane, jobId),
+        giveBack: (jobId, token) => giveJobBack(pool, schema, { queue: lane, jobId, token, now: systemClock.now() }),
         drop: () => dropQueue(pool, schema, lane),
       });
       this.#lanes.set(lane, queue);

@@ -54,6 +54,10 @@ export class RedisLaneQueue implements LaneQueue {
     return (await this.jobs.remove(jobId, false)) !== 0;
   }
 
+  async giveBack(jobId: string, token: string): Promise<void> {
+    await this.jobs.moveJobFromActiveToWait(jobId, token);
+  }
+
   async waitForJob(untilMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || untilMs <= systemClock.now()) return;
     if (!this.#marked) await this.#wait(untilMs, signal);

@@ -35,6 +35,8 @@ export interface LaneQueue {
   add(job: JobJson, jobId: string): Promise<void>;
   /** Removes a job in one step with the look whether it is locked: then it stays. @returns whether there is none (any more). */
   remove(jobId: string): Promise<boolean>;
+  /** Lets a job wait again. @throws {Error} with a code (`answerCodeOf`) where it is not locked with this token. */
+  giveBack(jobId: string, token: string): Promise<void>;
   /**
    * Waits until there may be a job, `untilMs` at most: over a connection of its own. Never rejects: a server that does
    * not answer is waited for, too. One wait at a time.
