@@ -81,7 +81,9 @@ export class PostgresNotes {
       `WITH ended AS (
         INSERT INTO @notes AS n (job_id, lane, id, end_status, finished_at, at_work, end_text, key_name)
         SELECT $1::text, $2::text, $3::text, $4::text, $5::double precision, $6::boolean, $7::text, $8::text
-          WHERE NOT $9::boolean OR EXISTS (SELECT 1 FROM @notes WHERE job_id = $1 AND cancel_text IS NOT NULL)
+          -- Whoever lets the cancel go is waited for: he has told by then that it came too late.
+          WHERE NOT $9::boolean
+            OR EXISTS (SELECT 1 FROM @notes WHERE job_id = $1 AND cancel_text IS NOT NULL FOR UPDATE)
         ON CONFLICT (job_id) DO UPDATE SET lane = excluded.lane, id = excluded.id, end_status = excluded.end_status,
           finished_at = excluded.finished_at, at_work = excluded.at_work, end_text = excluded.end_text,
           key_name = excluded.key_name, held_text = NULL, left_text = NULL, retry_at = NULL
