@@ -6,7 +6,6 @@ import type { KeptCancel } from './book/book.js';
 import { Cancelling } from './keeping/cancelling.js';
 import { FleetCounts } from './runs/fleet-counts.js';
 import { FleetRetention } from './keeping/fleet-retention.js';
-import type { FleetRun } from './runs/fleet-run.js';
 import type { FleetMessage, FleetServer } from './server/fleet-server.js';
 import { Holding } from './delivering/holding.js';
 import { Housekeeping } from './keeping/housekeeping.js';
@@ -22,6 +21,7 @@ import { RunReader } from './runs/run-reader.js';
 import { Settling } from './delivering/settling.js';
 import { Steps } from './delivering/steps.js';
 import { WaitingEnds } from './keeping/waiting-ends.js';
+import type { ReadRuns } from './telling/following.js';
 import { Telling } from './telling/telling.js';
 
 /** A process is dead that was silent for so many times what its leases last: what waits for it alone waits in vain. */
@@ -128,10 +128,17 @@ export class FleetParts {
     await this.server.close();
   }
 
-  async #read(ids: readonly string[]): Promise<readonly FleetRun[]> {
+  /** One that cannot be read keeps nobody from the others. */
+  async #read(ids: readonly string[]): Promise<ReadRuns> {
     const places = await this.server.book.placesOf(ids);
-    const runs = await this.reader.read(places.filter((place) => place !== undefined));
-    return runs.filter((run) => run !== undefined);
+    const read = await Promise.allSettled(
+      places.map(async (place) => (place === undefined ? [] : this.reader.read([place]))),
+    );
+    const runs = read.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+    return {
+      runs: runs.filter((run) => run !== undefined),
+      unread: ids.filter((_, at) => read[at]?.status === 'rejected'),
+    };
   }
 
   #hear(message: FleetMessage): void {

@@ -19,7 +19,7 @@ async function telling(prefix: string, url = redis.url): Promise<Telling> {
   const made = new Telling({
     clock: systemClock,
     server,
-    read: (ids) => Promise.resolve(ids.flatMap((id) => stored.get(id) ?? [])),
+    read: (ids) => Promise.resolve({ runs: ids.flatMap((id) => stored.get(id) ?? []), unread: [] }),
     holds: () => false,
   });
   fleets.later(() => made.close());

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 
 import type { FleetRun, RunState } from '../../../src/backends/bullmq/runs/fleet-run.js';
+import type { ReadRuns } from '../../../src/backends/bullmq/telling/following.js';
 import { Telling } from '../../../src/backends/bullmq/telling/telling.js';
 import type { Run } from '../../../src/task/run.js';
 import type { RunChange, RunEvent } from '../../../src/task/run-event.js';
@@ -22,6 +23,8 @@ class Fleet {
   readonly held = new Set<string>();
   reads: string[][] = [];
   failing = false;
+  /** The ids of runs that cannot be read. */
+  readonly garbled = new Set<string>();
   readonly one = this.#telling('one');
   readonly two = this.#telling('two');
 
@@ -36,10 +39,12 @@ class Fleet {
     return telling;
   }
 
-  async #read(ids: readonly string[]): Promise<FleetRun[]> {
+  async #read(ids: readonly string[]): Promise<ReadRuns> {
     this.reads.push([...ids]);
     if (this.failing) throw new Error('no answer');
-    return Promise.resolve(ids.flatMap((id) => this.stored.get(id) ?? []));
+    const unread = ids.filter((id) => this.garbled.has(id));
+    const runs = ids.flatMap((id) => (this.garbled.has(id) ? [] : (this.stored.get(id) ?? [])));
+    return Promise.resolve({ runs, unread });
   }
 
   /** The run is kept like that, and the first process tells so. */
@@ -244,6 +249,23 @@ describe('whoever waits in another process', () => {
     fleet.failing = false;
     await fleet.ticks(1);
     expect(ended).toEqual(['completed']);
+  });
+
+  it('is told how it ended also where another run that is read with it cannot be read', async () => {
+    const fleet = new Fleet();
+    const [a, b] = [fleetRun('a'), fleetRun('b')];
+    const ended: string[] = [];
+    for (const run of [a, b]) {
+      fleet.two.watch(run, 'final', ({ id }) => ended.push(id));
+      fleet.stored.set(run.id, fleetRun(run.id, { version: 1, status: 'completed', active: false }));
+    }
+    fleet.garbled.add('a');
+    await fleet.ticks(4);
+    expect(ended).toEqual(['b']);
+    expect(fleet.reads.length).toBeLessThan(5);
+    fleet.garbled.clear();
+    await fleet.ticks(1);
+    expect(ended).toEqual(['b', 'a']);
   });
 
   it.each([

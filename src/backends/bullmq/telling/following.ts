@@ -8,6 +8,14 @@ const RENEW = 20;
 /** For how long the others believe it, in ms: two renewals may be lost. */
 const LISTEN_MS = 15_000;
 
+/** What was read of runs. */
+export interface ReadRuns {
+  /** In any order; those that are not there are left out. */
+  readonly runs: readonly FleetRun[];
+  /** The ids of those that could not be read: because they change too fast, or are written as only a newer Errand reads. */
+  readonly unread: readonly string[];
+}
+
 /** What {@link Following} works with. */
 export interface FollowingParts {
   readonly clock: Clock;
@@ -16,8 +24,8 @@ export interface FollowingParts {
   readonly isWanted: () => boolean;
   /** Tells the others that this process listens for so long from now on, in ms; 0: no longer. */
   readonly listen: (forMs: number) => void;
-  /** The runs with these ids, as they are now, in any order; those that are not there are left out. */
-  readonly read: (ids: readonly string[]) => Promise<readonly FleetRun[]>;
+  /** The runs with these ids, as they are now. Rejects where the server does not answer. */
+  readonly read: (ids: readonly string[]) => Promise<ReadRuns>;
   /** Whether the job is this process's own, so that what becomes of it is known first here. */
   readonly holds: (jobId: string) => boolean;
   /** A run was looked for. Must not throw. @returns whether it had changed. */
@@ -92,17 +100,18 @@ export class Following {
     this.#wait();
   }
 
-  /** @returns false where there was no answer: the next tick tries again. */
+  /** @returns false where not all was answered: the next tick tries again, and nobody else is kept waiting for that. */
   async #readAll(interests: readonly Interest[]): Promise<boolean> {
-    const { read } = this.#parts;
-    try {
-      const runs = await read([...new Set(interests.map(({ run }) => run.id))]);
-      if (!this.#closed) this.#onRead(interests, runs);
-      return true;
-    } catch {
-      for (const interest of interests) this.#parts.interests.soon(interest);
-      return false;
-    }
+    const ids = [...new Set(interests.map(({ run }) => run.id))];
+    const { runs, unread } = await this.#parts.read(ids).catch(() => ({ runs: [], unread: ids }));
+    const left = new Set(unread);
+    if (!this.#closed)
+      this.#onRead(
+        interests.filter(({ run }) => !left.has(run.id)),
+        runs,
+      );
+    for (const interest of interests) if (left.has(interest.run.id)) this.#parts.interests.soon(interest);
+    return left.size === 0;
   }
 
   #onRead(interests: readonly Interest[], runs: readonly FleetRun[]): void {
