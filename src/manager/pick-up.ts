@@ -11,6 +11,8 @@ export interface PickedUp {
   readonly mayBeRepeated: boolean;
   /** Cancels the attempt: its handler is not called, or sees its signal. */
   refuse(request: CancelledRequest): void;
+  /** Gives the run back: its handler is not called. */
+  interrupt(): void;
   takeOver(runs: readonly StoredRun[]): Promise<void>;
   /** Calls back when the attempt has been reported. */
   readonly record: { whenOver(callback: () => void): void };
@@ -82,10 +84,20 @@ async function prepareLater(attempt: PickedUp, tools: ChildTools, { away, earlie
 
 /** @returns false where the parent has ended, so that the child is cancelled. */
 async function watchParent(attempt: PickedUp, { id, ordinal }: RunParent, tools: ChildTools): Promise<boolean> {
-  const { backend } = tools.source;
+  const { source, logger } = tools;
+  const { backend } = source;
   const parent = await backend.find(id);
   if (parent === undefined || parent.ordinal !== ordinal || isFinal(parent.status)) {
-    await cancelOrphan(attempt, backend);
+    try {
+      await cancelOrphan(attempt, backend);
+    } catch (err) {
+      // Whoever takes it next looks again: it must not begin.
+      logger?.warn(
+        { runId: attempt.run.id, err },
+        'A child whose parent has ended could not be cancelled; it is tried again',
+      );
+      attempt.interrupt();
+    }
     return false;
   }
   const onEnd = (ended: Run): void => {

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { sqlite } from '../../../src/backends/sqlite/sqlite-backend.js';
 import type { TaskManager } from '../../../src/manager/task-manager.js';
+import { TaskError } from '../../../src/task/errors.js';
 import { defineTask } from '../../../src/task/task.js';
+import { ForwardingBackend } from '../../../src/testing/forwarding-backend.js';
 import { DurableBench } from '../../backends/sqlite/durable.js';
 import { until } from '../../until.js';
 import { aborted, Gate, hang } from '../workbench.js';
@@ -13,6 +16,18 @@ beforeEach(async () => {
 });
 
 afterEach(() => bench.dispose());
+
+/** Cannot cancel for a while. */
+class RefusingCancels extends ForwardingBackend {
+  readonly refuses = 3;
+  refused = 0;
+
+  override cancel(...args: Parameters<ForwardingBackend['cancel']>) {
+    if (this.refused === this.refuses) return this.real.cancel(...args);
+    this.refused += 1;
+    return Promise.reject(new TaskError('BACKEND', 'not now'));
+  }
+}
 
 /** Tasks of one process: what they do is noted, and what is gated waits until the test lets it go on. */
 function processTasks() {
@@ -136,5 +151,27 @@ describe('a parent in a file', () => {
     await next.open();
     const [child] = (await next.tree(id))?.children ?? [];
     expect(await next.handle(child?.run.id ?? '').settled()).toMatchObject({ status: 'cancelled', attempt: 0 });
+  });
+
+  it('that ended before its child begins, which cannot be cancelled yet: that is given back, and tried again', async () => {
+    const before = processTasks();
+    const file = bench.newFile();
+    const once = defineTask({
+      name: 'once',
+      onCrash: 'fail',
+      handler: async (_: unknown, ctx) => (await ctx.start(before.child, 'slow', { delayMs: 100 })).result(),
+    });
+    const manager = bench.manager(file, { tasks: [once, before.child] });
+    const { id } = await manager.start(once, null);
+    await until(() => before.done.includes('slow'));
+    const image = await bench.crash(file);
+    const after = processTasks();
+    const backend = new RefusingCancels(sqlite({ file: image }));
+    const next = bench.manager(image, { backend, tasks: [once, after.child] });
+    await next.open();
+    await until(() => backend.refused === backend.refuses);
+    const [child] = (await next.tree(id))?.children ?? [];
+    expect(await next.handle(child?.run.id ?? '').settled()).toMatchObject({ status: 'cancelled' });
+    expect(after.done).toEqual([]);
   });
 });

@@ -14,6 +14,7 @@ function child() {
     run: { id: 'child', ordinal: 2, parent: { id: 'parent', ordinal: 1, depth: 1, key: null } } as StoredRun,
     mayBeRepeated: true,
     refuse: jest.fn(),
+    interrupt: jest.fn(),
     takeOver: () => Promise.resolve(),
     record: { whenOver: () => undefined },
   } satisfies PickedUp;
