@@ -43,7 +43,7 @@ describe.each(grounds)('on $name', (ground) => {
       assert(delivery.lease instanceof FleetLease);
       await ground.breakLock(fleet.prefix, delivery.lease.delivery);
       expect(await delivery.settle({ type: 'interrupted', error: errorOf(1) })).toBe(false);
-      expect(a.events.map(({ type }) => type).sort()).toEqual(['run:queued', 'run:started']);
+      expect(a.events.at(-1)?.type).toBe('run:started');
     });
   });
 });
