@@ -42,7 +42,8 @@ describe.each(grounds)('$name', (ground) =>
         assert.deepEqual([ended?.status, ended?.snapshot().result], ['completed', { n: 1 }]);
         const told = () => front.events.filter(({ runId }) => runId === 'a').map(({ type }) => type);
         await until(() => told().includes('run:completed'), 'the first to be told');
-        assert.deepEqual(told(), ['run:queued', 'run:started', 'run:completed']);
+        // That it was queued may be overtaken by its start.
+        assert.deepEqual(told().slice(-2), ['run:started', 'run:completed']);
       }));
 
     it('a run goes at once to the process that has a slot, also where another was woken for it', () =>
