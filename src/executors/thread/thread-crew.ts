@@ -112,6 +112,8 @@ export class ThreadCrew implements Crew {
       if (isHello(said)) this.#listen(said.errandLine);
     });
     pool.on('error', (error: unknown) => this.#threadFailed(error));
+    // It makes none before it is told to: see #hand.
+    pool.options.maxThreads = 0;
     return (this.#pool = pool);
   }
 
@@ -134,14 +136,15 @@ export class ThreadCrew implements Crew {
    * same: so it may make threads only here, and no thread begins what was given up.
    */
   #hand(pool: Piscina, packed: ThreadRequest, call: ThreadCall): Promise<ThreadAnswer> {
-    pool.options.maxThreads = this.#settings.maxThreads;
+    const grows = this.#calls.size > pool.options.maxThreads;
+    if (grows) pool.options.maxThreads = this.#settings.maxThreads;
     try {
       return pool.run(packed, { signal: call });
     } catch (error) {
       call.refused = true;
       throw error;
     } finally {
-      pool.options.maxThreads = pool.threads.length;
+      if (grows) pool.options.maxThreads = pool.threads.length;
     }
   }
 
