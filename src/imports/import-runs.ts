@@ -4,7 +4,7 @@ import type { MaybePromise } from '../ports/backend.js';
 import type { Checkpoint } from '../ports/checkpoint.js';
 import type { ByteStream } from '../ports/files.js';
 import { managerCore, type TaskManager } from '../manager/task-manager.js';
-import { keepCheckpoint } from '../manager/attempt-context.js';
+import { keepCheckpoint, runOf } from '../manager/attempt-context.js';
 import type { ManagerCore } from '../manager/manager-core.js';
 import type { RunHandle } from '../manager/run-handle.js';
 import type { StartOptions } from '../manager/manager-options.js';
@@ -188,10 +188,9 @@ export class ImportRuns {
 
   async #run(ctx: TaskContext): Promise<ImportResult | undefined> {
     await this.#imported.ready();
-    const run = await this.#core.find(ctx.runId);
-    const state = run && stateOf(run);
-    if (run === undefined || state === undefined)
-      throw new TaskError('BACKEND', 'It is not known any more which file is imported');
+    const run = runOf(ctx);
+    const state = stateOf(run);
+    if (state === undefined) throw new TaskError('BACKEND', 'It is not known any more which file is imported');
     const core = this.#core;
     const failures = await this.#imported.beginFailures(run, state);
     const keep = (checkpoint: Checkpoint): MaybePromise<boolean> => keepCheckpoint(ctx, checkpoint);

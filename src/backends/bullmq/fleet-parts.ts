@@ -80,7 +80,7 @@ export class FleetParts {
       pickUp: (taken, options) => pickUp.pickUp(taken, options),
     });
     this.settling = new Settling({ ...working, ends, next: this.pumps });
-    this.steps = new Steps(server);
+    this.steps = new Steps({ server, moves });
     this.holding = new Holding({ ...working, ends });
     const pickUp = new PickUp({ ...working, ends, settling: this.settling });
     const limit = new QueueLimit(environment, () => this.counts.waiting());

@@ -65,13 +65,20 @@ export class Settling {
     this.#parts.teller.tell(lease.run, { type: 'run:log', ...line });
   }
 
-  /** @returns false where the lease no longer counts. @throws {TaskError} BACKEND */
+  /**
+   * Asks until the server answers: an import must not fail because the server was restarted.
+   *
+   * @returns false where the lease no longer counts. @throws {TaskError} BACKEND when this process closes first.
+   */
   async checkpoint(lease: FleetLease, checkpoint: Checkpoint): Promise<boolean> {
     if (!lease.isCurrent) return false;
     const text = checkpointText(checkpoint);
+    if (text === null) return false;
     const { lane, jobId, number, stalls } = lease.delivery;
-    const kept =
-      text !== null && (await this.#parts.server.book.checkpoint(lane.name, jobId, number, { text, stalls }));
+    const { book } = this.#parts.server;
+    const kept = await this.#parts.moves.answered('keep a checkpoint', async () =>
+      lease.isCurrent ? book.checkpoint(lane.name, jobId, number, { text, stalls }) : false,
+    );
     if (kept) lease.run.state.checkpoint = readCheckpoint({ lane: lane.name, jobId }, text);
     return kept;
   }
