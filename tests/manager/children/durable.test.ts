@@ -56,6 +56,20 @@ function processTasks() {
   return { tasks: [child, parent], child, parent, done, gate };
 }
 
+/** A process at work on a parent that no crash lets begin again, and that waits for a child. */
+async function startedOnce(delayMs: number) {
+  const before = processTasks();
+  const file = bench.newFile();
+  const once = defineTask({
+    name: 'once',
+    onCrash: 'fail',
+    handler: async (_: unknown, ctx) => (await ctx.start(before.child, 'slow', { delayMs })).result(),
+  });
+  const manager = bench.manager(file, { tasks: [once, before.child] });
+  const { id } = await manager.start(once, null);
+  return { before, file, once, manager, id };
+}
+
 async function childrenOf(manager: TaskManager, id: string): Promise<unknown[]> {
   return ((await manager.tree(id))?.children ?? []).map(({ run }) => run.status);
 }
@@ -112,15 +126,7 @@ describe('a parent in a file', () => {
   });
 
   it('that ended while its child waited takes that along: its handler is never called', async () => {
-    const before = processTasks();
-    const file = bench.newFile();
-    const once = defineTask({
-      name: 'once',
-      onCrash: 'fail',
-      handler: async (_: unknown, ctx) => (await ctx.start(before.child, 'slow', { delayMs: 100 })).result(),
-    });
-    const manager = bench.manager(file, { tasks: [once, before.child] });
-    const { id } = await manager.start(once, null);
+    const { before, file, once, id } = await startedOnce(100);
     await until(() => before.done.includes('slow'));
     const image = await bench.crash(file);
     const after = processTasks();
@@ -136,15 +142,7 @@ describe('a parent in a file', () => {
   });
 
   it('that ended with its process takes children along that are not due for long', async () => {
-    const before = processTasks();
-    const file = bench.newFile();
-    const once = defineTask({
-      name: 'once',
-      onCrash: 'fail',
-      handler: async (_: unknown, ctx) => (await ctx.start(before.child, 'slow', { delayMs: 86_400_000 })).result(),
-    });
-    const manager = bench.manager(file, { tasks: [once, before.child] });
-    const { id } = await manager.start(once, null);
+    const { file, once, manager, id } = await startedOnce(86_400_000);
     await until(async () => (await manager.tree(id))?.children.length === 1);
     const image = await bench.crash(file);
     const next = bench.manager(image, { tasks: [once, processTasks().child] });
@@ -154,15 +152,7 @@ describe('a parent in a file', () => {
   });
 
   it('that ended before its child begins, which cannot be cancelled yet: that is given back, and tried again', async () => {
-    const before = processTasks();
-    const file = bench.newFile();
-    const once = defineTask({
-      name: 'once',
-      onCrash: 'fail',
-      handler: async (_: unknown, ctx) => (await ctx.start(before.child, 'slow', { delayMs: 100 })).result(),
-    });
-    const manager = bench.manager(file, { tasks: [once, before.child] });
-    const { id } = await manager.start(once, null);
+    const { before, file, once, id } = await startedOnce(100);
     await until(() => before.done.includes('slow'));
     const image = await bench.crash(file);
     const after = processTasks();
